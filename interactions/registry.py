@@ -1,0 +1,7 @@
+"""Where the interactions register themselves."""
+
+from torch import nn
+
+from microbench.registry import Registry
+
+INTERACTIONS: Registry[nn.Module] = Registry("interaction")

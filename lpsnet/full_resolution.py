@@ -1,0 +1,27 @@
+"""The full-resolution protocol: what a user of a segmentation network runs, and the paper's latencies leave out."""
+
+from torch import Tensor, nn
+
+from interactions.resize import resize
+
+
+class FullResolutionArgmax(nn.Module):
+    """A network, the bilinear upsampling of its scores to the image's size, and the best class of each pixel.
+
+    The paper's latencies (arXiv 2207.13600, Tables 2 to 4) end at the score maps. A latency of this module follows
+    another protocol and never stands in one column with them.
+
+    Shapes: from an image (N, 3, H, W) to classes (N, H, W), 8-bit unsigned integers.
+
+    Args:
+        network: maps an image (N, 3, H, W) to score maps (N, num_classes, h, w), of at most 255 classes.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The class map (N, H, W) of an image (N, 3, H, W)."""
+        scores = resize(self.network(image), image.shape[-2:])
+        return scores.argmax(dim=1).byte()

@@ -1,0 +1,208 @@
+"""LPS-Net's multi-path network, for any architecture, block and interaction."""
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+import blocks
+import interactions
+from interactions.resize import resize
+from interactions.tracing import is_traced
+from lpsnet.architecture import STAGES, Architecture
+from lpsnet.family import architecture
+from lpsnet.reparameterisation import folded, train_form
+from microbench.errors import InputError
+
+IMAGE_CHANNELS = 3
+
+# Figure 3: the first block of stages 1 to 4 halves the resolution.
+_FIRST_STRIDES = (2, 2, 2, 2, 1)
+
+# Labels are stored as 8 bits, of which 255 stands for an ignored pixel.
+_MOST_CLASSES = 255
+
+Form = Literal["reparameterised", "plain", "deploy"]
+"""What a network's layers are like: with RepVGG's branches, as the blocks are defined, or folded for inference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkDesign:
+    """All that defines a network but its weights and their form.
+
+    Attributes:
+        architecture: depth, width and resolution.
+        num_classes: score maps that the head yields, 1 to 255.
+        block: one of `blocks.NAMES`.
+        interaction: one of `interactions.NAMES`.
+        interaction_stages: the stages, of 1 to 5, after which the paths interact. The paper's text says 3 to 5, the
+            authors' code does 3 and 4.
+        block_options: the block's keyword options.
+        interaction_options: the interaction's keyword options.
+
+    Raises:
+        InputError: `num_classes` or `interaction_stages` is out of its range.
+    """
+
+    architecture: Architecture
+    num_classes: int = 19
+    block: str = "conv3x3"
+    interaction: str = "bilateral_b"
+    interaction_stages: tuple[int, ...] = (3, 4)
+    block_options: Mapping[str, Any] = field(default_factory=dict)
+    interaction_options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if type(self.num_classes) is not int or not 1 <= self.num_classes <= _MOST_CLASSES:
+            raise InputError(f"num_classes must be an integer from 1 to {_MOST_CLASSES}, not {self.num_classes!r}.")
+        allowed = range(1, STAGES + 1)
+        if sorted({*allowed} & {*self.interaction_stages}) != sorted(self.interaction_stages):
+            raise InputError(
+                f"interaction_stages must be different stages from 1 to {STAGES}, not {self.interaction_stages!r}."
+            )
+
+
+class MultiPathNetwork(nn.Module):
+    """Paths of five stages each, which see the image at different resolutions, interact, and share one head.
+
+    Source: LPS-Net, arXiv 2207.13600, section 3.1 and Figure 3; the head, the resizes and the interactions' places are
+    those of the authors' code, as the paper leaves them open.
+
+    Shapes: from an image (N, 3, H, W) to score maps (N, num_classes, h, w), where h = ceil(int(r H) / 16), w likewise,
+    and r is the highest path's resolution. The scores are not upsampled: see `FullResolutionArgmax`. The image is RGB,
+    scaled to 0..1 and normalised by ImageNet's mean (0.485, 0.456, 0.406) and deviation (0.229, 0.224, 0.225).
+
+    Args:
+        design: what the network consists of.
+        reparameterised: whether 3×3 convolutions get RepVGG's branches for training.
+
+    Raises:
+        InputError: the block or the interaction does not exist or cannot take these widths or options; from `forward`:
+            the input is not an image, or so small that a path sees nothing of it.
+    """
+
+    def __init__(self, design: NetworkDesign, *, reparameterised: bool = True) -> None:
+        super().__init__()
+        self.design = design
+        self.form: Form = "reparameterised" if reparameterised else "plain"
+        ratios = design.architecture.ratios
+        # Whole numbers, so that int(r H) is exact, and is recorded in a trace.
+        self.ratios = [ratio.as_integer_ratio() for ratio in ratios]
+        self.stages = nn.ModuleList(_Stage(design, index, reparameterised) for index in range(STAGES))
+        self.head = nn.Conv2d(design.architecture.width[-1] * len(ratios), design.num_classes, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Score maps (N, num_classes, h, w) of an image (N, 3, H, W)."""
+        if not is_traced() and not torch.compiler.is_compiling():
+            self._check(image)
+        height, width = image.shape[-2:]
+        maps = [image if p == q else resize(image, (height * p // q, width * p // q)) for p, q in self.ratios]
+        for stage in self.stages:
+            maps = stage(maps)
+        high, *lower = maps
+        aligned = [high, *(resize(features, high.shape[-2:]) for features in lower)]
+        scores: Tensor = self.head(torch.cat(aligned, dim=1))
+        return scores
+
+    def _check(self, image: Tensor) -> None:
+        if image.dim() != 4 or image.shape[1] != IMAGE_CHANNELS:
+            raise InputError(f"image must have the shape (N, 3, H, W), not {tuple(image.shape)}.")
+        p, q = self.ratios[-1]
+        least = math.ceil(q / p)
+        if min(image.shape[-2:]) < least:
+            raise InputError(
+                f"image must be at least {least} pixels high and wide for a path at {p}/{q} of its size, "
+                f"not {image.shape[-2]}x{image.shape[-1]}."
+            )
+
+
+class _Stage(nn.Module):
+    """Stage number `index` (from 0) of all paths, and the interaction at its end."""
+
+    def __init__(self, design: NetworkDesign, index: int, reparameterised: bool) -> None:
+        super().__init__()
+        paths = len(design.architecture.ratios)
+        width = design.architecture.width[index]
+        self.paths = nn.ModuleList(_chain(design, index, reparameterised) for _ in range(paths))
+        if index + 1 in design.interaction_stages:
+            self.interaction = interactions.make(design.interaction, width, paths=paths, **design.interaction_options)
+        else:
+            self.interaction = interactions.make("none", width, paths=paths)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """The paths' next maps, from the highest resolution to the lowest, of theirs before."""
+        exchanged: list[Tensor] = self.interaction([path(m) for path, m in zip(self.paths, maps, strict=True)])
+        return exchanged
+
+
+def _chain(design: NetworkDesign, index: int, reparameterised: bool) -> nn.Sequential:
+    """The blocks of stage number `index` (from 0) of one path."""
+    before, width = (IMAGE_CHANNELS, *design.architecture.width)[index : index + 2]
+    made = []
+    for number in range(design.architecture.depth[index]):
+        is_first = number == 0
+        in_channels, stride = (before, _FIRST_STRIDES[index]) if is_first else (width, 1)
+        block = blocks.make(design.block, in_channels, width, stride, **design.block_options)
+        made.append(train_form(block) if reparameterised else block)
+    return nn.Sequential(*made)
+
+
+def to_deploy(network: MultiPathNetwork) -> MultiPathNetwork:
+    """The deploy form of a network, for inference: it is in evaluation mode and its parameters take no gradient.
+
+    Every BN that follows a convolution is folded into it, and RepVGG's branches become one convolution, so that the
+    scores stay what they were but for rounding. `network` itself is left as it is.
+    """
+    deployed = copy.deepcopy(network).eval()
+    folded(deployed)
+    deployed.form = "deploy"
+    return deployed.requires_grad_(False)
+
+
+def build(
+    network: str | Architecture,
+    num_classes: int = 19,
+    block: str = "conv3x3",
+    interaction: str = "bilateral_b",
+    deploy: bool = False,
+    *,
+    reparameterised: bool = True,
+    interaction_stages: Sequence[int] = (3, 4),
+    block_options: Mapping[str, Any] | None = None,
+    interaction_options: Mapping[str, Any] | None = None,
+) -> MultiPathNetwork:
+    """Build a network with random weights.
+
+    Args:
+        network: one of `lpsnet.NAMES`, or an architecture.
+        num_classes: score maps that the head yields, 1 to 255.
+        block: one of `blocks.NAMES`.
+        interaction: one of `interactions.NAMES`.
+        deploy: build the deploy form, in which BN is folded into the convolutions, in evaluation mode.
+        reparameterised: whether 3×3 convolutions get RepVGG's branches; without effect on other blocks and on the
+            deploy form, which is the same either way.
+        interaction_stages: the stages, of 1 to 5, after which the paths interact.
+        block_options: the block's keyword options.
+        interaction_options: the interaction's keyword options.
+
+    Returns:
+        A module from an image (N, 3, H, W) to score maps (N, num_classes, h, w); see `MultiPathNetwork`.
+
+    Raises:
+        InputError: a name or an option is unknown, or a value is out of its range.
+    """
+    design = NetworkDesign(
+        architecture=architecture(network) if isinstance(network, str) else network,
+        num_classes=num_classes,
+        block=block,
+        interaction=interaction,
+        interaction_stages=tuple(interaction_stages),
+        block_options=dict(block_options or {}),
+        interaction_options=dict(interaction_options or {}),
+    )
+    built = MultiPathNetwork(design, reparameterised=reparameterised)
+    return to_deploy(built) if deploy else built

@@ -1,0 +1,5 @@
+"""`python -m microbench` is the `microbench` command."""
+
+from microbench.cli import main
+
+main()

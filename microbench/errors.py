@@ -1,0 +1,24 @@
+"""The one exception that a user's own mistake may end in."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+
+class InputError(ValueError):
+    """Bad input, told in one sentence that names the field and what is allowed.
+
+    The command line prints the sentence and exits with code 2; anything else that is raised is a bug.
+    """
+
+
+def one_of(field: str, value: object, allowed: Iterable[object]) -> InputError:
+    """The error for a `value` of `field` that is not among the `allowed` ones."""
+    choices = ", ".join(str(choice) for choice in allowed)
+    return InputError(f"{field} {value!r} is unknown; allowed: {choices}.")
+
+
+def require_positive(field: str, value: object) -> None:
+    """Raise InputError unless `value` is an integer of at least 1 (a bool is not one)."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{field} must be an integer of at least 1, not {value!r}.")

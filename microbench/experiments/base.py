@@ -1,0 +1,56 @@
+"""What an experiment is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from microbench.measure.record import Record
+from microbench.measure.workload import WorkloadSpec
+from microbench.registry import Registry
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """What an experiment has to show of its records."""
+
+    table: pd.DataFrame
+    """One line a row, for people: rounded, with units in the headings."""
+    findings: tuple[str, ...] = ()
+    """Sentences that the numbers support."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """The findings for machines, as JSON values."""
+    figures: tuple[Path, ...] = ()
+    """The files that were written."""
+
+
+class Experiment(ABC):
+    """A figure or table of the paper, or a sweep of the user's own."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    """One line for `--help` and above the table."""
+    in_all: ClassVar[bool] = True
+    """Whether `microbench run all` includes it."""
+
+    @abstractmethod
+    def specs(self) -> list[WorkloadSpec]:
+        """What to time."""
+
+    @abstractmethod
+    def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
+        """Draw the figures into `folder` and make the table.
+
+        Args:
+            records: of this experiment's specs, failed ones included.
+            ceilings: of the "ceilings" experiment in the same configurations.
+            folder: exists.
+        """
+
+
+EXPERIMENTS: Registry[Experiment] = Registry("experiment")

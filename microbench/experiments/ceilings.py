@@ -1,0 +1,60 @@
+"""The roofline's ceilings: what this device and runtime reach at best, to judge the blocks by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
+from microbench.measure.record import Record
+from microbench.measure.workload import WorkloadSpec
+from microbench.models.build import build_workload
+from microbench.report.frame import frame
+from microbench.report.table import ceiling_table
+
+_MATRIX_SIDE = 768
+_STREAM_VALUES = 16 * 2**20
+"""64 MiB in and 64 MiB out: more than the private caches hold."""
+_CACHED_VALUES = 96 * 2**10
+"""384 KiB in and as much out: within a core's second-level cache on most processors."""
+
+
+class _Negate(nn.Module):
+    """The cheapest operator that no runtime optimises away: one read and one write a value."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Any shape to the same."""
+        return -values
+
+
+@EXPERIMENTS.register("ceilings")
+class Ceilings(Experiment):
+    """A matrix product, and two stream copies: from memory and from cache."""
+
+    name = "ceilings"
+    title = "The roofline's ceilings: a matrix product and two stream copies"
+
+    def specs(self) -> list[WorkloadSpec]:
+        """Three rows."""
+        side = _MATRIX_SIDE
+        return [
+            _spec("matrix_product", lambda: nn.Linear(side, side, bias=False), (side, side)),
+            _spec("stream_copy", _Negate, (_STREAM_VALUES,)),
+            _spec("cached_copy", _Negate, (_CACHED_VALUES,)),
+        ]
+
+    def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
+        """A table of peak GMACs/s and GB/s."""
+        return Presentation(table=ceiling_table(frame(records)))
+
+
+def _spec(ceiling: str, make: Callable[[], nn.Module], shape: tuple[int, ...]) -> WorkloadSpec:
+    return WorkloadSpec(
+        experiment="ceilings",
+        name=ceiling,
+        build=lambda: build_workload(ceiling, make, shape),
+        axes={"ceiling": ceiling},
+    )

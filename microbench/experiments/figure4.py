@@ -1,0 +1,41 @@
+"""Figure 4: FLOPs-efficiency of the standard against the depthwise separable convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
+from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
+from microbench.measure.record import Record
+from microbench.measure.workload import WorkloadSpec
+from microbench.report.figure4 import draw_figure4, efficiency_ratios
+from microbench.report.frame import frame
+from microbench.report.table import figure_table
+
+CONV = BlockChoice("conv3x3", (("bare", True),))
+SEPCONV = BlockChoice("sepconv3x3", (("bare", True),))
+"""Figure 4 leaves out the activations, and the optional skip connection; so do we, and the batch normalisation."""
+
+
+@EXPERIMENTS.register("figure4")
+class Figure4(Experiment):
+    """Both convolutions on a 32 x 128 x 128 map, batch 1."""
+
+    name = "figure4"
+    title = "Figure 4: FLOPs-efficiency of the standard against the depthwise separable convolution"
+
+    def specs(self) -> list[WorkloadSpec]:
+        """Two rows."""
+        return axes_to_specs(self.name, Axes(blocks=(CONV, SEPCONV), widths=(32,), resolutions=((128, 128),)))
+
+    def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
+        """Bars of MMACs/ms, ours and the published ones in panels of their own."""
+        data = frame(records)
+        ratios = efficiency_ratios(records, CONV.label, SEPCONV.label)
+        return Presentation(
+            table=figure_table(data, frame(ceilings)),
+            findings=tuple(ratio.sentence for ratio in ratios),
+            data={"conv_over_sepconv_efficiency": [ratio.as_json() for ratio in ratios]},
+            figures=draw_figure4(data, folder / self.name),
+        )

@@ -1,0 +1,47 @@
+"""Figure 5: latency, MACs and efficiency of 3x3 convolutions against the channel width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
+from microbench.experiments.figure4 import CONV
+from microbench.experiments.sweep import Axes, axes_to_specs
+from microbench.measure.record import Record
+from microbench.measure.workload import WorkloadSpec
+from microbench.report.figure5 import draw_figure5
+from microbench.report.frame import frame
+from microbench.report.sweet_spots import curves_of, describe
+from microbench.report.table import figure_table
+
+PANELS = {"a": tuple(range(1, 18)), "b": tuple(range(8, 73, 8))}
+"""The widths of Figure 5(a) and 5(b)."""
+
+
+@EXPERIMENTS.register("figure5")
+class Figure5(Experiment):
+    """3x3 convolutions from c to c channels on 128 x 128 maps, batch 1."""
+
+    name = "figure5"
+    title = "Figure 5: latency, MACs and efficiency of 3x3 convolutions against the channel width"
+
+    def specs(self) -> list[WorkloadSpec]:
+        """Each width once, also those that stand in both panels."""
+        widths = tuple(sorted({width for panel in PANELS.values() for width in panel}))
+        return axes_to_specs(self.name, Axes(blocks=(CONV,), widths=widths, resolutions=((128, 128),)))
+
+    def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
+        """The two panels, each with its efficiency and sweet spots below."""
+        data = frame(records)
+        panels = {
+            panel: curves_of(data[data["width"].isin(widths)], f"Figure 5({panel}), ")
+            for panel, widths in PANELS.items()
+        }
+        curves = [curve for panel in panels.values() for curve in panel]
+        return Presentation(
+            table=figure_table(data, frame(ceilings)),
+            findings=tuple(describe(curve) for curve in curves),
+            data={"sweet_spots": [curve.as_json() for curve in curves]},
+            figures=draw_figure5(panels, folder / self.name),
+        )

@@ -1,0 +1,164 @@
+"""Run what is planned: build and time what is not recorded yet, and keep every row as soon as it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from microbench.measure.environment import fingerprint
+from microbench.measure.measurement import Measurement
+from microbench.measure.record import Configuration, Record, row_key
+from microbench.measure.sampler import Failure, Outcome, Policy, Row, one_line, sample
+from microbench.measure.session import Session
+from microbench.measure.store import RecordStore
+from microbench.measure.workload import Workload, WorkloadSpec
+from microbench.runtimes import Runtime
+
+MAX_INTERLEAVED_ROWS = 96
+"""Rows sampled side by side; a larger plan is cut into parts of neighbours, so that memory and a kill cost little."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a workload is timed."""
+
+    runtime: Runtime
+    configuration: Configuration
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to time, where, how well, and where the records lie."""
+
+    specs: Sequence[WorkloadSpec]
+    targets: Sequence[Target]
+    policy: Policy
+    folder: Path
+    """The machine's results folder."""
+    fresh: bool = False
+    """Measure also what is recorded already."""
+
+
+@dataclass(frozen=True)
+class _PlannedRow:
+    spec: WorkloadSpec
+    target: Target
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return row_key(
+            self.spec.experiment,
+            self.spec.name,
+            self.target.configuration,
+            self.target.runtime.version(),
+            fingerprint().host,
+        )
+
+
+def run(plan: Plan, on_progress: Callable[[str, float], None] = lambda *_: None) -> list[Record]:
+    """Time what the plan asks for and its records lack.
+
+    Args:
+        plan: what to do. A recorded row counts as done if it was measured, converged or not, with an interval asked
+            for that is no wider than the plan's; a row that failed is tried again.
+        on_progress: called with what is being done and its share done, 0 to 1.
+
+    Returns:
+        One record for each spec and target, in the plan's order.
+
+    Raises:
+        InputError: a records file cannot be written or is not one.
+    """
+    rows = [_PlannedRow(spec, target) for spec in plan.specs for target in plan.targets]
+    with contextlib.ExitStack() as stack:
+        stores = {
+            name: stack.enter_context(RecordStore(plan.folder / f"{name}.jsonl"))
+            for name in dict.fromkeys(spec.experiment for spec in plan.specs)
+        }
+        missing = [row for row in rows if plan.fresh or not _is_recorded(row, stores, plan.policy)]
+        for part in _parts(missing):
+            _measure(part, stores, plan.policy, on_progress)
+        return [record for row in rows if (record := stores[row.spec.experiment].get(row.key)) is not None]
+
+
+def _is_recorded(row: _PlannedRow, stores: dict[str, RecordStore], policy: Policy) -> bool:
+    record = stores[row.spec.experiment].get(row.key)
+    return record is not None and record.measurement is not None and record.measurement.ci_target <= policy.ci_target
+
+
+def _parts(rows: list[_PlannedRow]) -> Iterator[list[_PlannedRow]]:
+    for start in range(0, len(rows), MAX_INTERLEAVED_ROWS):
+        yield rows[start : start + MAX_INTERLEAVED_ROWS]
+
+
+def _measure(
+    rows: list[_PlannedRow],
+    stores: dict[str, RecordStore],
+    policy: Policy,
+    on_progress: Callable[[str, float], None],
+) -> None:
+    run_name = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}-{secrets.token_hex(2)}"
+    workloads = _build(rows, on_progress)
+
+    def keep(row: _PlannedRow, outcome: Outcome) -> None:
+        workload = workloads[row.spec.experiment, row.spec.name]
+        stores[row.spec.experiment].append(
+            Record(
+                experiment=row.spec.experiment,
+                name=row.spec.name,
+                axes=row.spec.axes,
+                configuration=row.target.configuration,
+                runtime_version=row.target.runtime.version(),
+                run=run_name,
+                environment=fingerprint(),
+                cost=workload.cost if isinstance(workload, Workload) else None,
+                measurement=outcome if isinstance(outcome, Measurement) else None,
+                error=outcome.message if isinstance(outcome, Failure) else None,
+            )
+        )
+
+    planned: dict[str, _PlannedRow] = {}
+    sampled = []
+    for row in rows:
+        workload = workloads[row.spec.experiment, row.spec.name]
+        if isinstance(workload, Failure):
+            keep(row, workload)
+        else:
+            key = "\n".join(row.key)
+            planned[key] = row
+            sampled.append(Row(key, _Loader(row.target, workload), row.target.runtime.max_loads))
+    if sampled:
+        sample(
+            sampled,
+            policy,
+            on_outcome=lambda row, outcome: keep(planned[row.key], outcome),
+            on_progress=lambda share: on_progress("timing", share),
+        )
+
+
+@dataclass(frozen=True)
+class _Loader:
+    target: Target
+    workload: Workload
+
+    def __call__(self, layout_seed: int) -> Session:
+        return self.target.runtime.load_checked(self.workload, self.target.configuration, layout_seed)
+
+
+def _build(
+    rows: list[_PlannedRow], on_progress: Callable[[str, float], None]
+) -> dict[tuple[str, str], Workload | Failure]:
+    """Build each spec once; one that cannot be built is that spec's failure, not the run's."""
+    specs = {(row.spec.experiment, row.spec.name): row.spec for row in rows}
+    workloads: dict[tuple[str, str], Workload | Failure] = {}
+    for done, (key, spec) in enumerate(specs.items()):
+        on_progress("building", done / len(specs))
+        try:
+            workloads[key] = spec.build()
+        except Exception as error:
+            workloads[key] = Failure(one_line(error))
+    return workloads

@@ -1,0 +1,205 @@
+"""The general sweep: any blocks over widths, resolutions, strides, batch sizes and depths."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+import blocks
+from microbench.errors import InputError, require_positive
+from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
+from microbench.measure.record import Record
+from microbench.measure.workload import Workload, WorkloadSpec
+from microbench.models.build import build_workload
+from microbench.report.frame import frame
+from microbench.report.sweep_figure import draw_sweep
+from microbench.report.sweet_spots import curves_of, describe
+from microbench.report.table import figure_table
+
+
+@dataclass(frozen=True)
+class BlockChoice:
+    """A block with its options, e.g. "inverted_residual:expansion=4"."""
+
+    name: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+    @staticmethod
+    def parse(text: str) -> BlockChoice:
+        """Read "name" or "name:option=value,option=value"; a bare "option" means true.
+
+        Raises:
+            InputError: unknown block or option.
+        """
+        name, _, rest = text.partition(":")
+        options = tuple(_option(part) for part in rest.split(",") if part)
+        choice = BlockChoice(name, options)
+        choice.make(32, 32, 1)
+        return choice
+
+    @property
+    def label(self) -> str:
+        """The text that `parse` reads."""
+        options = ",".join(key if value is True else f"{key}={str(value).lower()}" for key, value in self.options)
+        return f"{self.name}:{options}" if options else self.name
+
+    def make(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+        """Build the block; see `blocks.make`."""
+        return blocks.make(self.name, in_channels, out_channels, stride, **dict(self.options))
+
+
+def _option(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        return key, True
+    literal: dict[str, Any] = {"true": True, "false": False}
+    if value in literal:
+        return key, literal[value]
+    try:
+        return key, int(value)
+    except ValueError:
+        return key, value
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What is swept: every combination is one row."""
+
+    blocks: tuple[BlockChoice, ...]
+    widths: tuple[int, ...] = (32,)
+    """Output channels of the block."""
+    in_width: int | None = None
+    """Input channels of the first block; as many as its output channels if None."""
+    resolutions: tuple[tuple[int, int], ...] = ((128, 128),)
+    """(height, width) of the input map in pixels."""
+    strides: tuple[int, ...] = (1,)
+    batches: tuple[int, ...] = (1,)
+    depths: tuple[int, ...] = (1,)
+    """Blocks in a stack; the first carries the stride and the change of width."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no block can take, before anything is built."""
+        for field_name, values in (("width", self.widths), ("batch", self.batches), ("depth", self.depths)):
+            for value in values:
+                require_positive(field_name, value)
+        if self.in_width is not None:
+            require_positive("in-width", self.in_width)
+        for height, width in self.resolutions:
+            require_positive("resolution's height", height)
+            require_positive("resolution's width", width)
+        for choice, stride in itertools.product(self.blocks, self.strides):
+            choice.make(32, 32, stride)
+
+
+def axes_to_specs(experiment: str, axes: Axes, **labels: str) -> list[WorkloadSpec]:
+    """One spec for each combination of the axes; `labels` are added to every row's axes."""
+    combinations = itertools.product(
+        axes.blocks, axes.widths, axes.resolutions, axes.strides, axes.batches, axes.depths
+    )
+    return [_spec(experiment, axes.in_width, *combination, labels) for combination in combinations]
+
+
+def _spec(
+    experiment: str,
+    in_width: int | None,
+    block: BlockChoice,
+    width: int,
+    resolution: tuple[int, int],
+    stride: int,
+    batch: int,
+    depth: int,
+    labels: dict[str, str],
+) -> WorkloadSpec:
+    first = width if in_width is None else in_width
+    size = f"{resolution[0]}x{resolution[1]}"
+    name = f"{block.label}/{first}-{width}/{size}/stride{stride}/batch{batch}/depth{depth}"
+
+    def make() -> nn.Module:
+        stack = [block.make(first, width, stride), *(block.make(width, width, 1) for _ in range(depth - 1))]
+        return nn.Sequential(*stack)
+
+    def build() -> Workload:
+        return build_workload(name, make, (batch, first, *resolution))
+
+    return WorkloadSpec(
+        experiment=experiment,
+        name=name,
+        build=build,
+        axes={
+            "block": block.label,
+            "width": width,
+            "in_width": first,
+            "resolution": size,
+            "stride": stride,
+            "batch": batch,
+            "depth": depth,
+            **labels,
+        },
+    )
+
+
+def parse_resolution(text: str) -> tuple[int, int]:
+    """Read "128" or "128x256" (height x width).
+
+    Raises:
+        InputError: anything else.
+    """
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise InputError(f"resolution {text!r} is not one; give a side (128) or height x width (128x256) in pixels.")
+    return int(parts[0]), int(parts[-1])
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """Read widths such as "16", "8,16,32", "1..17" or "8..72:8" (first..last:step).
+
+    Raises:
+        InputError: anything else.
+    """
+    try:
+        return tuple(width for part in text.split(",") for width in _width_range(part))
+    except ValueError as error:
+        raise InputError(
+            f"width {text!r} is not one; give numbers of at least 1 (8,16), or a range such as 1..17 or 8..72:8."
+        ) from error
+
+
+def _width_range(text: str) -> range:
+    bounds, _, step = text.partition(":")
+    first, dots, last = bounds.partition("..")
+    widths = range(int(first), (int(last) if dots else int(first)) + 1, int(step) if step else 1)
+    if not widths or widths[0] < 1:
+        raise ValueError(text)
+    return widths
+
+
+@EXPERIMENTS.register("sweep")
+@dataclass(frozen=True)
+class Sweep(Experiment):
+    """Blocks of the user's choice over the user's axes."""
+
+    name = "sweep"
+    title = "A sweep of blocks over widths, resolutions, strides, batch sizes and depths"
+    in_all = False
+
+    axes: Axes = field(default_factory=lambda: Axes(tuple(BlockChoice(name) for name in blocks.NAMES)))
+
+    def specs(self) -> list[WorkloadSpec]:
+        """One for each combination of the axes."""
+        return axes_to_specs(self.name, self.axes)
+
+    def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
+        """Latency and efficiency against width, with sweet spots where a block has at least three widths."""
+        data = frame(records)
+        curves = curves_of(data)
+        return Presentation(
+            table=figure_table(data, frame(ceilings)),
+            findings=tuple(describe(curve) for curve in curves),
+            data={"sweet_spots": [curve.as_json() for curve in curves]},
+            figures=draw_sweep(data, curves, folder / self.name),
+        )

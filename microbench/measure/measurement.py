@@ -1,0 +1,89 @@
+"""What the sampler found of one row: every sample, and what is said of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from microbench.measure.noise import Diagnostics
+from microbench.measure.session import Reading
+from microbench.measure.statistics import Interval, Samples, median_interval, p99
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The readings of one row that were taken close together, with one load of its model."""
+
+    index: int
+    """The same index in two rows of a run: they were sampled interleaved."""
+    load: int
+    """Counts the loads of the row's model; equal where a costly load was kept for several generations."""
+    readings: tuple[Reading, ...]
+
+    def latencies_ms(self) -> Samples:
+        """Latency of one run in each window: by the device's clock where it has one, else by the wall clock."""
+        return np.array(
+            [(r.wall_ns if r.device_ns is None else r.device_ns) / r.runs / 1e6 for r in self.readings],
+            dtype=np.float64,
+        )
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The latency of one row, its 95% confidence interval, and all that it rests on."""
+
+    latency_ms: float
+    """Median over all samples."""
+    latency_ci_low_ms: float
+    latency_ci_high_ms: float
+    cpu_ms: float
+    """Median CPU time of one run, host side."""
+    latency_p99_ms: Optional[float]
+    """Only where each sample is a single run and there are at least 662 of them."""
+    samples: int
+    loads: int
+    converged: bool
+    """Whether the interval came within the policy's target before the time budget ended."""
+    ci_target: float
+    """The relative half width that was asked for."""
+    clock: str
+    """"wall" or "device"."""
+    diagnostics: Diagnostics
+    noise_reasons: tuple[str, ...]
+    generations: tuple[Generation, ...]
+
+    @property
+    def noisy(self) -> bool:
+        """Whether anything in the diagnostics is beyond its limit."""
+        return bool(self.noise_reasons)
+
+
+def summarize(
+    generations: tuple[Generation, ...], diagnostics: Diagnostics, *, ci_target: float, single_threaded: bool
+) -> Measurement:
+    """Make a row's measurement of its generations."""
+    latencies = [generation.latencies_ms() for generation in generations]
+    readings = [reading for generation in generations for reading in generation.readings]
+    interval = median_interval(latencies)
+    return Measurement(
+        latency_ms=interval.median,
+        latency_ci_low_ms=interval.low,
+        latency_ci_high_ms=interval.high,
+        cpu_ms=float(np.median([r.cpu_ns / r.runs / 1e6 for r in readings])),
+        latency_p99_ms=p99(np.concatenate(latencies)) if all(r.runs == 1 for r in readings) else None,
+        samples=len(readings),
+        loads=len({generation.load for generation in generations}),
+        converged=is_precise(interval, ci_target),
+        ci_target=ci_target,
+        clock="wall" if readings[0].device_ns is None else "device",
+        diagnostics=diagnostics,
+        noise_reasons=diagnostics.reasons(single_threaded=single_threaded),
+        generations=generations,
+    )
+
+
+def is_precise(interval: Interval, ci_target: float) -> bool:
+    """Whether the interval's half width is within the target, relative to the median."""
+    return interval.relative_half_width <= ci_target

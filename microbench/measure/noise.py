@@ -1,0 +1,121 @@
+"""How quiet the machine was: pressure, steal, preemption, and the verdict on a row.
+
+On a shared virtual machine `steal` can read 0 while the cores are oversubscribed, so Linux's pressure stall information
+(PSI) is read beside it. What a system does not offer (macOS has neither) is None, never 0.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+resource: Any = importlib.import_module("resource") if importlib.util.find_spec("resource") else None  # not on Windows
+
+_PRESSURE = Path("/proc/pressure/cpu")
+_STAT = Path("/proc/stat")
+
+MAX_PRESSURE_SHARE = 0.10
+"""Above this share of the time some task of the machine waited for a core."""
+MAX_STEAL_SHARE = 0.02
+"""Above this share of the time the hypervisor ran someone else."""
+MAX_PREEMPTED_SHARE = 0.25
+"""Above this share of a row's windows the scheduler took the core away."""
+MAX_WALL_OVER_CPU = 1.03
+"""A single-threaded row whose wall clock runs this far ahead of its CPU time was waiting, not computing."""
+MAX_SPREAD = 0.05
+"""Above this, one load of the same model differs from the next by more than any comparison here can bear."""
+
+
+def involuntary_switches() -> int:
+    """Involuntary context switches of this thread so far; of the process where the system counts no threads; else 0."""
+    if resource is None:
+        return 0
+    who = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+    return int(resource.getrusage(who).ru_nivcsw)
+
+
+@dataclass(frozen=True)
+class Counters:
+    """The machine-wide counters at one moment."""
+
+    at_s: float
+    pressure_s: Optional[float]
+    steal_s: Optional[float]
+
+    @staticmethod
+    def now() -> Counters:
+        """Read them."""
+        return Counters(time.monotonic(), _pressure_s(), _steal_s())
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What part of an interval the machine spent waiting for cores."""
+
+    pressure_share: Optional[float]
+    steal_share: Optional[float]
+
+    @staticmethod
+    def between(start: Counters, end: Counters) -> Shares:
+        """The shares of the time from `start` to `end`."""
+        elapsed_s = max(end.at_s - start.at_s, 1e-9)
+        cores = os.cpu_count() or 1
+        return Shares(
+            _share(start.pressure_s, end.pressure_s, elapsed_s), _share(start.steal_s, end.steal_s, elapsed_s * cores)
+        )
+
+
+def _share(start: Optional[float], end: Optional[float], elapsed_s: float) -> Optional[float]:
+    return None if start is None or end is None else round(max(end - start, 0.0) / elapsed_s, 4)
+
+
+def _pressure_s() -> Optional[float]:
+    try:
+        some = _PRESSURE.read_text().splitlines()[0]
+        return int(some.rsplit("total=", 1)[1]) / 1e6
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _steal_s() -> Optional[float]:
+    try:
+        cpu = _STAT.read_text().split("\n", 1)[0].split()
+        return int(cpu[8]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What went on around one row's samples."""
+
+    preempted_share: float
+    """Share of the row's windows in which the scheduler took the core away at least once."""
+    wall_over_cpu: float
+    """Median wall clock over median CPU time; about 1 for a single-threaded row on a quiet core."""
+    spread_between_generations: float
+    """Relative standard deviation of the medians of the row's generations."""
+    pressure_share: Optional[float]
+    """Share of the row's time during which some task of the machine waited for a core (PSI)."""
+    steal_share: Optional[float]
+    """Share of the cores' time that the hypervisor gave to others."""
+
+    def reasons(self, *, single_threaded: bool) -> tuple[str, ...]:
+        """Why the row is noisy, in words; empty if it is not."""
+        found = []
+        if self.pressure_share is not None and self.pressure_share > MAX_PRESSURE_SHARE:
+            found.append(f"tasks waited for a core {self.pressure_share:.0%} of the time")
+        if self.steal_share is not None and self.steal_share > MAX_STEAL_SHARE:
+            found.append(f"the hypervisor stole {self.steal_share:.0%} of the cores' time")
+        if self.preempted_share > MAX_PREEMPTED_SHARE:
+            found.append(f"{self.preempted_share:.0%} of the windows were preempted")
+        if single_threaded and self.wall_over_cpu > MAX_WALL_OVER_CPU:
+            found.append(f"wall clock is {self.wall_over_cpu:.2f} times the CPU time")
+        if self.spread_between_generations > MAX_SPREAD:
+            found.append(f"loads of the same model differ by {self.spread_between_generations:.0%}")
+        return tuple(found)

@@ -1,0 +1,159 @@
+"""One row of a results file: what was timed, where, how, and what came out."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Mapping, Optional
+
+from microbench.measure.environment import Environment
+from microbench.measure.measurement import Generation, Measurement
+from microbench.measure.noise import Diagnostics
+from microbench.measure.session import Reading
+from microbench.measure.workload import Axis, Cost
+
+SCHEMA = 1
+"""Raised when a line of a records file changes its meaning."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """How a workload is run."""
+
+    runtime: str
+    precision: str = "fp32"
+    device: str = "cpu"
+    threads: int = 1
+    """Worker threads on a CPU; says nothing on a GPU."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A measurement, or the error in its place, with all that is needed to judge it."""
+
+    experiment: str
+    name: str
+    axes: Mapping[str, Axis]
+    configuration: Configuration
+    runtime_version: str
+    run: str
+    """Rows with the same run were sampled interleaved, so that their ratios are free of drift."""
+    environment: Environment
+    cost: Optional[Cost] = None
+    measurement: Optional[Measurement] = None
+    error: Optional[str] = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What identifies the row: a record with the same key measures the same thing on the same machine."""
+        c = self.configuration
+        return row_key(self.experiment, self.name, c, self.runtime_version, self.environment.host)
+
+    @property
+    def efficiency_mmacs_per_ms(self) -> Optional[float]:
+        """FLOPs-efficiency of the paper's section 3.2 ("MFLOPs/ms"), which counts multiply-accumulates: MMACs/ms."""
+        return _efficiency(self.cost, self.measurement.latency_ms if self.measurement else None)
+
+    def as_row(self) -> dict[str, Any]:
+        """The record flat, for tables and `--json`: one value a column, None where there is nothing to say."""
+        return {
+            "name": self.name,
+            **self.axes,
+            **dataclasses.asdict(self.configuration),
+            **_measured_columns(self.measurement),
+            **_cost_columns(self.cost, self.measurement),
+            "error": self.error,
+            "experiment": self.experiment,
+            "run": self.run,
+            "runtime_version": self.runtime_version,
+            "host": self.environment.host,
+        }
+
+
+def _measured_columns(measurement: Optional[Measurement]) -> dict[str, Any]:
+    m = measurement
+    return {
+        "latency_ms": m.latency_ms if m else None,
+        "latency_ci_low_ms": m.latency_ci_low_ms if m else None,
+        "latency_ci_high_ms": m.latency_ci_high_ms if m else None,
+        "latency_p99_ms": m.latency_p99_ms if m else None,
+        "cpu_ms": m.cpu_ms if m else None,
+        "clock": m.clock if m else None,
+        "samples": m.samples if m else 0,
+        "loads": m.loads if m else 0,
+        "spread_between_generations": m.diagnostics.spread_between_generations if m else None,
+        "converged": m.converged if m else False,
+        "noisy": m.noisy if m else False,
+        "noise_reasons": list(m.noise_reasons) if m else [],
+    }
+
+
+def _cost_columns(cost: Optional[Cost], m: Optional[Measurement]) -> dict[str, Any]:
+    return {
+        "macs": cost.macs if cost else None,
+        "parameters": cost.parameters if cost else None,
+        "moved_bytes": cost.moved_bytes if cost else None,
+        "efficiency_mmacs_per_ms": _efficiency(cost, m.latency_ms if m else None),
+        "efficiency_ci_low_mmacs_per_ms": _efficiency(cost, m.latency_ci_high_ms if m else None),
+        "efficiency_ci_high_mmacs_per_ms": _efficiency(cost, m.latency_ci_low_ms if m else None),
+    }
+
+
+def row_key(
+    experiment: str, name: str, configuration: Configuration, runtime_version: str, host: str
+) -> tuple[str, ...]:
+    """The identity of a row, also of one that is not measured yet."""
+    c = configuration
+    return (experiment, name, c.runtime, runtime_version, c.precision, c.device, str(c.threads), host)
+
+
+def _efficiency(cost: Optional[Cost], latency_ms: Optional[float]) -> Optional[float]:
+    return cost.macs / 1e6 / latency_ms if cost is not None and latency_ms else None
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """The record as plain JSON values; times of the single windows as integers of nanoseconds, exactly as read."""
+    document = {"schema": SCHEMA, **dataclasses.asdict(record)}
+    if record.measurement is not None:
+        document["measurement"]["generations"] = [_generation_to_json(g) for g in record.measurement.generations]
+    return document
+
+
+def from_json(document: Mapping[str, Any]) -> Record:
+    """The record that `to_json` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: the document is not a record of this schema.
+    """
+    fields = dict(document)
+    if fields.pop("schema") != SCHEMA:
+        raise ValueError(f"schema {document['schema']!r} is not {SCHEMA}")
+    environment = dict(fields["environment"])
+    environment["cpu_flags"] = tuple(environment["cpu_flags"])
+    fields["environment"] = Environment(**environment)
+    fields["configuration"] = Configuration(**fields["configuration"])
+    fields["cost"] = None if fields["cost"] is None else Cost(**fields["cost"])
+    fields["measurement"] = None if fields["measurement"] is None else _measurement_from_json(fields["measurement"])
+    return Record(**fields)
+
+
+def _generation_to_json(generation: Generation) -> dict[str, Any]:
+    # By columns: a row has hundreds of windows, and their field names would be most of the file.
+    readings = generation.readings
+    columns: dict[str, Any] = {"index": generation.index, "load": generation.load}
+    for column in dataclasses.fields(Reading):
+        columns[column.name] = [getattr(reading, column.name) for reading in readings]
+    return columns
+
+
+def _generation_from_json(columns: Mapping[str, Any]) -> Generation:
+    readings = zip(*(columns[column.name] for column in dataclasses.fields(Reading)))
+    return Generation(columns["index"], columns["load"], tuple(Reading(*values) for values in readings))
+
+
+def _measurement_from_json(document: Mapping[str, Any]) -> Measurement:
+    fields = dict(document)
+    fields["diagnostics"] = Diagnostics(**fields["diagnostics"])
+    fields["noise_reasons"] = tuple(fields["noise_reasons"])
+    fields["generations"] = tuple(_generation_from_json(columns) for columns in fields["generations"])
+    return Measurement(**fields)

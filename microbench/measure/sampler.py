@@ -1,0 +1,250 @@
+"""Sample rows that will be compared: interleaved in random order, each until it is known well enough.
+
+The run is cut into generations. In each, every unfinished row is loaded anew (the memory layout moves a small
+convolution by several percent from load to load, so one load is one draw) and warmed up, and then all rows are timed
+in rounds, one window a row a round, in random order. A row ends when its confidence interval is within the target, or
+its time is up.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from dataclasses import dataclass, field
+from typing import Callable, Optional, Sequence, Union
+
+import numpy as np
+
+from microbench.errors import InputError
+from microbench.measure.measurement import Generation, Measurement, is_precise, summarize
+from microbench.measure.noise import Counters, Diagnostics, Shares
+from microbench.measure.session import Reading, Session
+from microbench.measure.statistics import median_interval, spread
+
+_RESOLUTION_FACTOR = 1000
+"""A window lasts at least this many ticks of the clock."""
+_WARMUP_AGREEMENT = 0.02
+_MAX_WARMUP_WINDOWS = 20
+_PRIMED_BELOW_MS = 20.0
+"""Runs shorter than this are run once untimed before each window: the other rows have just emptied the caches, and
+the latency reported is that of back-to-back runs. For longer runs the caches' share is lost in the run."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long and how finely to sample."""
+
+    ci_target: float = 0.01
+    """Relative half width of the 95% interval at which a row is done."""
+    row_budget_s: float = 6.0
+    """Seconds that a row's runs may take in all, warming up included; then it ends unconverged, and says so."""
+    min_generations: int = 6
+    max_generations: int = 40
+    rounds_per_generation: int = 8
+    min_window_ms: float = 2.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be sampled by."""
+        if not 0 < self.ci_target < 1:
+            raise InputError(f"ci must lie between 0 and 1 (0.01 is 1%), not {self.ci_target!r}.")
+        if not self.row_budget_s > 0:
+            raise InputError(f"budget must be a positive number of seconds, not {self.row_budget_s!r}.")
+        if self.min_generations < 2 or self.rounds_per_generation < 1:
+            raise InputError("a row needs at least 2 generations of at least 1 round.")
+
+
+@dataclass
+class Row:
+    """One thing to time."""
+
+    key: str
+    load: Callable[[int], Session]
+    """Loads the model once more; the argument is a seed for the placing of its buffers."""
+    max_loads: Optional[int] = None
+    """Loads beyond this many are spared: compiling may take a minute. The last session is then kept."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A row that could not be loaded or run."""
+
+    message: str
+
+
+Outcome = Union[Measurement, Failure]
+
+
+@dataclass
+class _Progress:
+    """A row's state while it is sampled."""
+
+    row: Row
+    session: Optional[Session] = None
+    runs: int = 1
+    """Runs a window."""
+    primed: bool = True
+    loads: int = 0
+    spent_s: float = 0.0
+    generations: list[Generation] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    """Of the generation under way."""
+    shares: list[Shares] = field(default_factory=list)
+
+    def close(self) -> None:
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+
+def sample(
+    rows: Sequence[Row],
+    policy: Policy,
+    on_outcome: Callable[[Row, Outcome], None],
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> None:
+    """Time the rows side by side.
+
+    Args:
+        rows: what to time; those that will be compared belong into one call.
+        policy: how long and how finely.
+        on_outcome: called once a row, as soon as the row is done, so that it can be kept.
+        on_progress: called with the share of the work that is surely done, 0 to 1.
+    """
+    # A collection in the middle of a window would be timed with it.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        _run_generations([_Progress(row) for row in rows], policy, on_outcome, on_progress)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _run_generations(
+    active: list[_Progress],
+    policy: Policy,
+    on_outcome: Callable[[Row, Outcome], None],
+    on_progress: Callable[[float], None],
+) -> None:
+    rng = np.random.default_rng(policy.seed)
+    rows = len(active)
+    generation = 0
+    while active:
+        start = Counters.now()
+        active = _attempt(active, lambda progress: _load(progress, rng), on_outcome)
+        active = _attempt(active, lambda progress: _warm_up(progress, policy), on_outcome)
+        for _ in range(policy.rounds_per_generation):
+            shuffled = [active[i] for i in rng.permutation(len(active))]
+            active = _attempt(shuffled, _take_window, on_outcome)
+        shares = Shares.between(start, Counters.now())
+        unfinished = []
+        for progress in active:
+            progress.generations.append(Generation(generation, progress.loads - 1, tuple(progress.readings)))
+            progress.readings = []
+            progress.shares.append(shares)
+            if _is_done(progress, policy):
+                on_outcome(progress.row, _finish(progress, policy))
+            else:
+                unfinished.append(progress)
+        active = unfinished
+        generation += 1
+        on_progress(1 - len(active) / rows * (1 - min(generation / policy.min_generations, 0.9)))
+
+
+def _attempt(
+    active: list[_Progress], step: Callable[[_Progress], None], on_outcome: Callable[[Row, Outcome], None]
+) -> list[_Progress]:
+    """Do `step` for every row; one that fails ends with its error, and the others go on."""
+    alive = []
+    for progress in active:
+        try:
+            step(progress)
+        except Exception as error:  # whatever a runtime throws is that row's outcome
+            progress.close()
+            on_outcome(progress.row, Failure(one_line(error)))
+        else:
+            alive.append(progress)
+    return alive
+
+
+def one_line(error: BaseException) -> str:
+    """The error as one line for a record: its kind and the start of its message."""
+    text = " ".join(str(error).split()) or "no message"
+    return f"{type(error).__name__}: {text[:500]}"
+
+
+def _load(progress: _Progress, rng: np.random.Generator) -> None:
+    """Load the row's model anew, unless that is too dear."""
+    row = progress.row
+    if progress.session is None or row.max_loads is None or progress.loads < row.max_loads:
+        # The new session is loaded before the old one is freed: else it would be given the same memory again.
+        replaced = progress.session
+        progress.session = row.load(int(rng.integers(2**31)))
+        progress.loads += 1
+        if replaced is not None:
+            replaced.close()
+
+
+def _warm_up(progress: _Progress, policy: Policy) -> None:
+    """Run until two windows agree, and settle how many runs a window takes."""
+    session = progress.session
+    assert session is not None
+    start = time.perf_counter()
+    session.read(1)
+    minimum_ns = max(
+        policy.min_window_ms * 1e6, _RESOLUTION_FACTOR * time.get_clock_info("perf_counter").resolution * 1e9
+    )
+    previous_ns = float("inf")
+    for _ in range(_MAX_WARMUP_WINDOWS):
+        reading = session.read(progress.runs)
+        run_ns = reading.wall_ns / reading.runs
+        if reading.wall_ns < minimum_ns:
+            progress.runs = max(progress.runs + 1, round(minimum_ns / run_ns * 1.1))
+        elif abs(run_ns / previous_ns - 1) < _WARMUP_AGREEMENT:
+            break
+        previous_ns = run_ns
+    progress.primed = run_ns < _PRIMED_BELOW_MS * 1e6
+    progress.spent_s += time.perf_counter() - start
+
+
+def _take_window(progress: _Progress) -> None:
+    session = progress.session
+    assert session is not None
+    start = time.perf_counter()
+    if progress.primed:
+        session.enqueue(1)
+        session.synchronize()
+    progress.readings.append(session.read(progress.runs))
+    progress.spent_s += time.perf_counter() - start
+
+
+def _is_done(progress: _Progress, policy: Policy) -> bool:
+    generations = len(progress.generations)
+    if (progress.spent_s >= policy.row_budget_s and generations >= 2) or generations >= policy.max_generations:
+        return True
+    if generations < policy.min_generations:
+        return False
+    return is_precise(median_interval([g.latencies_ms() for g in progress.generations]), policy.ci_target)
+
+
+def _finish(progress: _Progress, policy: Policy) -> Measurement:
+    assert progress.session is not None
+    single_threaded = not progress.session.worker_threads
+    progress.close()
+    readings = [reading for generation in progress.generations for reading in generation.readings]
+    diagnostics = Diagnostics(
+        preempted_share=round(sum(r.preemptions > 0 for r in readings) / len(readings), 4),
+        wall_over_cpu=round(float(np.median([r.wall_ns / max(r.cpu_ns, 1) for r in readings])), 4),
+        spread_between_generations=round(spread([g.latencies_ms() for g in progress.generations]), 4),
+        pressure_share=_mean([s.pressure_share for s in progress.shares]),
+        steal_share=_mean([s.steal_share for s in progress.shares]),
+    )
+    return summarize(
+        tuple(progress.generations), diagnostics, ci_target=policy.ci_target, single_threaded=single_threaded
+    )
+
+
+def _mean(values: Sequence[Optional[float]]) -> Optional[float]:
+    known = [value for value in values if value is not None]
+    return round(sum(known) / len(known), 4) if known else None

@@ -1,0 +1,51 @@
+"""What is timed: one model with fixed input shapes, where it lies on the experiment's axes, and what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping, Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+Axis = Union[str, int, float, bool]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run of a model takes, counted, not measured."""
+
+    macs: int
+    """Multiply-accumulates of convolutions and matrix products (what the paper calls FLOPs)."""
+    parameters: int
+    """Learnable values of the deployed model."""
+    moved_bytes: int
+    """Inputs, weights and outputs of every operator after fusion, in float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """A model made ready for every runtime, with the inputs it is timed on and the outputs it must give."""
+
+    name: str
+    onnx_model: bytes
+    """The serialised ONNX model, static shapes, float32."""
+    inputs: Mapping[str, NDArray[np.float32]]
+    """Random normal values by input name, never zeros (denormals and zeros run at other speeds)."""
+    reference: tuple[NDArray[np.float32], ...]
+    """The float32 outputs that a session's are held against before its time counts."""
+    cost: Cost
+    module: Optional[Any] = None
+    """The torch module that the ONNX model was exported from; absent where torch is."""
+
+
+@dataclass(frozen=True)
+class WorkloadSpec:
+    """A workload before it is built: a sweep plans with these and builds what is not yet measured."""
+
+    experiment: str
+    name: str
+    """Unique within the experiment."""
+    build: Callable[[], Workload] = field(compare=False)
+    axes: Mapping[str, Axis] = field(default_factory=dict, compare=False)
+    """Where the workload lies in its experiment, e.g. {"block": "conv3x3", "width": 32}."""

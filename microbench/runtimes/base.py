@@ -1,0 +1,96 @@
+"""What every runtime offers: whether it is there, which precisions it has, and a model loaded and checked."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from abc import ABC, abstractmethod
+from typing import ClassVar, Mapping, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microbench.measure.record import Configuration
+from microbench.measure.session import Session, check_outputs
+from microbench.measure.workload import Workload
+from microbench.registry import Registry
+
+TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "fp16": 2e-2, "bf16": 8e-2, "int8": 2e-1}
+"""Largest error of a session's output as a share of the reference's largest magnitude, by precision."""
+
+_PAGE_BYTES = 4096
+_CACHE_LINE_BYTES = 64
+
+
+class Runtime(ABC):
+    """One inference runtime. Construction is free and needs nothing installed."""
+
+    name: ClassVar[str]
+    distributions: ClassVar[tuple[str, ...]]
+    """The packages that bring it, any one of them; the installed one's version is recorded."""
+    module: ClassVar[str]
+    """What is imported when a model is loaded."""
+    precisions: ClassVar[Mapping[str, tuple[str, ...]]]
+    """By device ("cpu" or "cuda", the preferred one first): what the runtime computes in there."""
+    install: ClassVar[str]
+    """The line that makes it available, for `microbench doctor`."""
+    max_loads: ClassVar[Optional[int]] = None
+    """How often one row's model is loaded anew; None for as often as the sampler likes."""
+    needs_module: ClassVar[bool] = False
+    """Whether it runs the torch module itself rather than its ONNX export."""
+
+    def missing(self, device: str) -> Optional[str]:
+        """Why the runtime cannot run on `device` here, or None if it can. Never raises."""
+        if importlib.util.find_spec(self.module) is None:
+            return f"the Python package {self.distributions[0]} is not installed"
+        return self.missing_device(device)
+
+    def missing_device(self, device: str) -> Optional[str]:
+        """Why `device` is out of reach although the package is installed, or None."""
+        return None if device == "cpu" else f"it does not run on {device}"
+
+    def version(self) -> str:
+        """The installed version; "unknown" where the package does not say."""
+        for distribution in self.distributions:
+            try:
+                return importlib.metadata.version(distribution)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        return "unknown"
+
+    @abstractmethod
+    def load(
+        self, workload: Workload, configuration: Configuration, inputs: Mapping[str, NDArray[np.float32]]
+    ) -> Session:
+        """Load the workload's model; the session runs it on `inputs`, which it may keep and must not change."""
+
+    def load_checked(self, workload: Workload, configuration: Configuration, layout_seed: int) -> Session:
+        """Load the model with its inputs placed anew in memory, run it once, and hold its output against the reference.
+
+        Raises:
+            WrongOutputError: the output is not the reference's within the precision's tolerance.
+        """
+        rng = np.random.default_rng(layout_seed)
+        inputs = {name: placed(value, rng) for name, value in workload.inputs.items()}
+        session = self.load(workload, configuration, inputs)
+        try:
+            session.enqueue(1)
+            session.synchronize()
+            check_outputs(session.outputs(), workload.reference, TOLERANCE[configuration.precision])
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+
+RUNTIMES: Registry[Runtime] = Registry("runtime")
+
+
+def placed(values: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """A copy of `values` at a random cache line of a page: one draw of the memory layouts that users get."""
+    offset = int(rng.integers(_PAGE_BYTES // _CACHE_LINE_BYTES)) * _CACHE_LINE_BYTES
+    room = np.empty(values.nbytes + 2 * _PAGE_BYTES, dtype=np.uint8)
+    start = -room.ctypes.data % _PAGE_BYTES + offset
+    copy: NDArray[np.float32] = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy

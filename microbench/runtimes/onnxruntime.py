@@ -1,0 +1,78 @@
+"""ONNX Runtime: the default on a CPU."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microbench.measure.record import Configuration
+from microbench.measure.session import Session
+from microbench.measure.workload import Workload
+from microbench.runtimes.base import RUNTIMES, Runtime
+from microbench.runtimes.quantize import to_int8
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+@RUNTIMES.register("onnxruntime")
+class OnnxRuntime(Runtime):
+    """ONNX Runtime with its default graph optimisations; inputs and outputs are bound once."""
+
+    name = "onnxruntime"
+    distributions = ("onnxruntime", "onnxruntime-gpu")
+    module = "onnxruntime"
+    precisions = {"cpu": ("fp32", "int8"), "cuda": ("fp32", "tf32")}
+    install = "pip install onnxruntime (onnxruntime-gpu for cuda)"
+
+    def missing_device(self, device: str) -> Optional[str]:
+        """The GPU package brings the CUDA provider."""
+        import onnxruntime
+
+        if _PROVIDERS[device] in onnxruntime.get_available_providers():
+            return None
+        return f"this build of ONNX Runtime has no {_PROVIDERS[device]}"
+
+    def load(
+        self, workload: Workload, configuration: Configuration, inputs: Mapping[str, NDArray[np.float32]]
+    ) -> Session:
+        """See the base class."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = configuration.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        model = workload.onnx_model
+        if configuration.precision == "int8":
+            model = to_int8(workload)
+        provider: Any = _PROVIDERS[configuration.device]
+        if configuration.device == "cuda":
+            provider = (provider, {"use_tf32": int(configuration.precision == "tf32")})
+        session = onnxruntime.InferenceSession(model, options, providers=[provider])
+        return _OnnxRuntimeSession(session, inputs, worker_threads=configuration.threads > 1)
+
+
+class _OnnxRuntimeSession(Session):
+    def __init__(self, session: Any, inputs: Mapping[str, NDArray[np.float32]], *, worker_threads: bool) -> None:
+        self.worker_threads = worker_threads
+        self._session = session
+        self._inputs = inputs  # the binding does not keep them alive
+        self._binding = session.io_binding()
+        for name, value in inputs.items():
+            self._binding.bind_cpu_input(name, value)
+        for output in session.get_outputs():
+            self._binding.bind_output(output.name)
+
+    def enqueue(self, runs: int) -> None:
+        run, binding = self._session.run_with_iobinding, self._binding
+        for _ in range(runs):
+            run(binding)
+
+    def outputs(self) -> tuple[NDArray[Any], ...]:
+        return tuple(self._binding.copy_outputs_to_cpu())
+
+    def close(self) -> None:
+        self._binding = None
+        self._session = None

@@ -7,7 +7,6 @@ from lpsnet.full_resolution import FullResolutionArgmax
 from lpsnet.network import MultiPathNetwork, NetworkDesign, build, to_deploy
 from lpsnet.weights import load_weights, save_weights
 
-
 __all__ = [
     "NAMES",
     "Architecture",

@@ -1,10 +1,11 @@
 """Networks as ONNX files."""
 
 import copy
-import io
 import os
+import tempfile
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import BinaryIO
 
 import onnx
@@ -69,18 +70,18 @@ def _traced(network: nn.Module, image: torch.Tensor, dynamic: bool) -> onnx.Mode
     else:
         output, sides = "scores", {2: "score_height", 3: "score_width"}
     open_sizes = {"image": {0: "batch", 2: "height", 3: "width"}, output: {0: "batch", **sides}}
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        path = Path(folder, "network.onnx")
         # The TorchScript exporter is the one that keeps to plain operators of an old opset; that it is old is known.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             network,
             (image,),
-            buffer,
+            path,
             dynamo=False,
             opset_version=OPSET,
             input_names=["image"],
             output_names=[output],
             dynamic_axes=open_sizes if dynamic else None,
         )
-    return onnx.load_from_string(buffer.getvalue())
+        return onnx.load(path)

@@ -56,12 +56,11 @@ def load_weights(network: MultiPathNetwork, path: str | os.PathLike[str]) -> Non
     """
     tensors, description = _read(Path(path))
     _require_same_network(network.design, description, path)
-    forms: tuple[Form, ...] = ("reparameterised", "plain", "deploy")
-    misfits = {form: _misfits(network.design, form, tensors) for form in forms}
-    if not misfits[network.form]:
+    if not _misfits(network, tensors):
         network.load_state_dict(tensors)
         return
-    closest = min(forms, key=lambda form: len(misfits[form]))
+    misfits = {form: _misfits(_blank(network.design, form), tensors) for form in _BUILT_WITH}
+    closest = min(misfits, key=lambda form: len(misfits[form]))
     if misfits[closest]:
         first, *others = misfits[closest]
         more = f" (and {len(others)} more)" if others else ""
@@ -71,8 +70,8 @@ def load_weights(network: MultiPathNetwork, path: str | os.PathLike[str]) -> Non
             f"weights {str(path)!r} have the {closest} form, which does not load into a network of the {network.form} "
             f"form: build it with {_BUILT_WITH[closest]}."
         )
-    trained = _blank(network.design, closest)
-    trained.load_state_dict(tensors, assign=True)
+    trained = MultiPathNetwork(network.design, reparameterised=closest == "reparameterised")
+    trained.load_state_dict(tensors)
     network.load_state_dict(to_deploy(trained).state_dict())
 
 
@@ -111,9 +110,9 @@ def _blank(design: NetworkDesign, form: Form) -> MultiPathNetwork:
         return to_deploy(network) if form == "deploy" else network
 
 
-def _misfits(design: NetworkDesign, form: Form, tensors: dict[str, Tensor]) -> list[str]:
-    """How the tensors' names and shapes differ from those of a network of this form."""
-    wanted = {name: tuple(tensor.shape) for name, tensor in _blank(design, form).state_dict().items()}
+def _misfits(network: MultiPathNetwork, tensors: dict[str, Tensor]) -> list[str]:
+    """How the tensors' names and shapes differ from those of the network."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     return [
         *(f"{name} is missing" for name in wanted if name not in found),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class Session(ABC):
 
     worker_threads: bool = False
     """Whether the runtime computes on threads other than the calling one."""
+    device_seconds: Optional[Callable[[], float]] = None
+    """A clock that advances by the device's own time of the runs so far, where the device has one."""
 
     @abstractmethod
     def enqueue(self, runs: int) -> None:

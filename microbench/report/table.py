@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ def ceiling_table(data: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def remarks(row: pd.Series[Any]) -> str:
+def remarks(row: pd.Series) -> str:
     """What a reader must know before trusting the row; empty if nothing."""
-    error: object = row["error"]
+    error: Any = row["error"]
     if isinstance(error, str):
         return error
     found = [] if row["converged"] else ["not converged"]
@@ -69,8 +70,8 @@ def _with_interval(data: pd.DataFrame) -> pd.Series:
 
 
 def _significant(value: float) -> str:
-    """Four significant digits, without an exponent."""
-    if pd.isna(value):
+    """Four significant digits, without an exponent; nothing for a NaN."""
+    if math.isnan(value):
         return ""
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 

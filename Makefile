@@ -1,0 +1,33 @@
+# Two commands on a fresh machine with Python 3.11 and make: `make reproduce` and `make test`. Both set up .venv first.
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(VENV)/bin
+# A chosen results folder name, say: make reproduce RUN="--machine my-board --runtime openvino"
+RUN ?=
+
+.PHONY: setup test check reproduce benchmark
+
+setup: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# Measure this machine; write figures and tables to results/<machine>/. Rows that are there already are not measured again.
+reproduce: setup
+	$(BIN)/microbench run all $(RUN)
+
+test: setup
+	$(BIN)/pytest
+
+# What CI checks besides the tests.
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: setup
+	$(BIN)/pytest --benchmark-only

@@ -1,0 +1,30 @@
+"""The workloads of the figures: the two convolutions of Figure 4 and the widths of Figure 5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from microbench.experiments.figure4 import Figure4
+from microbench.experiments.figure5 import Figure5
+from microbench.experiments.runner import Target
+from microbench.measure.workload import WorkloadSpec
+
+
+def _block_and_width(spec: WorkloadSpec) -> str:
+    return f"{spec.axes['block']}-c{spec.axes['width']}"
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("spec", Figure4().specs(), ids=_block_and_width)
+def bench_figure4(spec: WorkloadSpec, target: Target, time_workload: Callable[[WorkloadSpec, Target], None]) -> None:
+    """Standard or depthwise separable convolution."""
+    time_workload(spec, target)
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("spec", Figure5().specs(), ids=_block_and_width)
+def bench_figure5(spec: WorkloadSpec, target: Target, time_workload: Callable[[WorkloadSpec, Target], None]) -> None:
+    """One channel width."""
+    time_workload(spec, target)

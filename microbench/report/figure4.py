@@ -96,10 +96,10 @@ def draw_figure4(data: pd.DataFrame, stem: Path) -> tuple[Path, ...]:
                 rows["efficiency_ci_high_mmacs_per_ms"] - centre,
             ]
             names = [_short(block) for block in rows["block"]]
-            _bars(panel, names, centre.tolist(), error, target_label(target))
-            panel.set_ylabel("FLOPs-efficiency (MMACs/ms), measured")
+            _bars(panel, names, centre.tolist(), error, "measured:\n" + target_label(target))
+            panel.set_ylabel("FLOPs-efficiency (MMACs/ms)")
         paper = published("figure4")
-        device = f"published: {paper['device'].iloc[0]}, {paper['runtime'].iloc[0]} {paper['precision'].iloc[0]}"
+        device = f"published:\n{paper['device'].iloc[0]}, {paper['runtime'].iloc[0]} {paper['precision'].iloc[0]}"
         _bars(axes[-1], paper["block"].tolist(), paper["efficiency_mflops_per_ms"].tolist(), None, device)
         axes[-1].set_ylabel('FLOPs-efficiency ("MFLOPs/ms")')
         figure.suptitle("Standard against depthwise separable 3×3 convolution, 32 × 128 × 128", fontsize=10)

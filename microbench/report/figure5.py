@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from microbench.report.style import BLUE, GREEN, GREY, RED, new_figure, save
 from microbench.report.sweet_spots import WidthCurve
@@ -37,7 +38,7 @@ def draw_figure5(panels: Mapping[str, Sequence[WidthCurve]], stem: Path) -> tupl
 
 
 def draw_latency(panel: Axes, curve: WidthCurve) -> None:
-    """MACs (blue, left) and latency with its interval (red, right); dashed lines where latency leaves its line."""
+    """MACs (blue, left) and latency with its interval (red, right), with lines at the cliffs and drops."""
     panel.plot(curve.widths, np.array(curve.macs) / 1e6, color=BLUE, marker="o", markersize=3)
     panel.set_ylabel("MMACs", color=BLUE)
     panel.set_ylim(bottom=0)
@@ -49,8 +50,14 @@ def draw_latency(panel: Axes, curve: WidthCurve) -> None:
     latency.set_ylabel("latency (ms)", color=RED)
     latency.set_ylim(bottom=0)
     latency.grid(visible=False)
+    styles = {"cliff": "--", "drop": ":"}
     for point in curve.change_points:
-        panel.axvline((point.last_width + point.next_width) / 2, color=GREY, linestyle="--", linewidth=0.8)
+        between = (point.last_width + point.next_width) / 2
+        panel.axvline(between, color=GREY, linestyle=styles[point.kind], linewidth=0.9)
+    labels = {"cliff": "cliff: efficiency falls", "drop": "drop: wider and faster"}
+    shown = [kind for kind in styles if any(point.kind == kind for point in curve.change_points)]
+    lines = [Line2D([], [], color=GREY, linestyle=styles[kind], linewidth=0.9) for kind in shown]
+    panel.legend(lines, [labels[kind] for kind in shown], loc="upper left", fontsize=7)
 
 
 def draw_efficiency(panel: Axes, curve: WidthCurve) -> None:

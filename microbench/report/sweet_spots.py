@@ -7,15 +7,13 @@ efficiency; the cliffs' period is estimated from the data and may or may not be 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import ruptures
 from numpy.typing import NDArray
 
 from microbench.report.frame import TARGET_COLUMNS, measured, target_label
@@ -32,21 +30,23 @@ is put to the test rather than assumed."""
 STRONG_EVIDENCE = 6.0
 """Difference of the Bayesian information criterion that is called strong (Kass and Raftery 1995, their table)."""
 
-_MODEL_ERROR = 0.015
-"""No straight line is exact: below this relative error a change of slope is not worth a change point."""
+_MODEL_ERROR = 0.01
+"""No smooth law is exact: latencies are taken to stray from it by this much beside their own standard errors."""
 
 _NORMAL_975 = 1.96
 
 
 @dataclass(frozen=True)
 class ChangePoint:
-    """Latency leaves the line that it followed."""
+    """Two neighbouring widths between which latency leaves the course that the arithmetic would set."""
 
     last_width: int
-    """The last width on the old line."""
     next_width: int
+    kind: Literal["cliff", "drop"]
+    """A cliff: latency grows faster than the MACs do, so that efficiency falls. A drop: the wider one is faster."""
     jump: float
-    """Latency at `next_width` relative to the old line continued, less 1: 0.5 is a cliff of 50%, -0.2 a drop."""
+    """Of a cliff, latency beyond growth in proportion to the MACs: 0.5 is half as much again. Of a drop, the share of
+    latency saved, as a negative number."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Period:
 
     channels: int
     evidence: float
-    """Bayesian information criterion gained over latency following the width itself; above 6 is strong."""
+    """Bayesian information criterion gained over growth without steps; above 6 is strong."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ def analyse(
         high_ms: upper end of its 95% interval.
         macs: multiply-accumulates at each width.
     """
-    errors_ms = standard_errors(latency_ms, low_ms, high_ms)
+    arithmetic = np.asarray(macs, dtype=np.float64)
     frontier = free_width_frontier(widths, low_ms, high_ms)
-    peaks = efficiency_peaks(widths, np.asarray(macs, dtype=np.float64), low_ms, high_ms)
+    peaks = efficiency_peaks(widths, arithmetic, low_ms, high_ms)
     return WidthCurve(
         label=label,
         widths=tuple(widths),
@@ -146,15 +146,9 @@ def analyse(
         macs=tuple(macs),
         frontier=frontier,
         sweet_spots=tuple(width for width in peaks if width in frontier),
-        change_points=change_points(widths, latency_ms, errors_ms),
-        period=cliff_period(widths, latency_ms, errors_ms),
+        change_points=change_points(widths, arithmetic, latency_ms, low_ms, high_ms),
+        period=cliff_period(widths, latency_ms, low_ms, high_ms),
     )
-
-
-def standard_errors(latency_ms: Values, low_ms: Values, high_ms: Values) -> Values:
-    """Error of each latency against a smooth model: its own standard error, and the model's."""
-    own = (high_ms - low_ms) / (2 * _NORMAL_975)
-    return np.hypot(own, _MODEL_ERROR * latency_ms)
 
 
 def free_width_frontier(widths: Sequence[int], low_ms: Values, high_ms: Values) -> tuple[int, ...]:
@@ -176,92 +170,84 @@ def efficiency_peaks(widths: Sequence[int], macs: Values, low_ms: Values, high_m
     return tuple(widths[i] for i in range(1, len(widths) - 1) if worst[i] > best[i - 1] and worst[i] > best[i + 1])
 
 
-class _LineCost(ruptures.base.BaseCost):  # type: ignore[misc]
-    """Weighted squared distance of a segment from its best straight line; a single point lies on its own."""
+def change_points(
+    widths: Sequence[int], macs: Values, latency_ms: Values, low_ms: Values, high_ms: Values
+) -> tuple[ChangePoint, ...]:
+    """The cliffs and drops between neighbouring widths, where the confidence intervals bear them out.
 
-    model = ""
-    min_size = 1
-
-    def fit(self, signal: Values) -> _LineCost:
-        """Take rows of (width, latency, error of the latency)."""
-        self.signal = signal
-        return self
-
-    def error(self, start: int, end: int) -> float:
-        """Cost of the segment [start, end)."""
-        widths, latency, errors = self.signal[start:end].T
-        return _weighted_residual(np.stack([np.ones_like(widths), widths], axis=1), latency, errors)
-
-
-def _weighted_residual(features: Values, values: Values, errors: Values) -> float:
-    """Sum of squared residuals in units of the errors, of the least-squares fit."""
-    solution, *_ = np.linalg.lstsq(features / errors[:, None], values / errors, rcond=None)
-    residual = (values - features @ solution) / errors
-    return float(residual @ residual)
-
-
-def change_points(widths: Sequence[int], latency_ms: Values, errors_ms: Values) -> tuple[ChangePoint, ...]:
-    """Where latency leaves one straight line in the width for another.
-
-    Optimal partition by PELT (Killick 2012) with the Bayesian information criterion as penalty: a further segment costs
-    a slope, an intercept and a place.
+    Latency that follows the bytes moved grows slower than the MACs, latency that follows the arithmetic as fast: only
+    a step of the hardware or of the library (a vector or tile that is opened for one more channel) makes it grow
+    faster. A general change point search cannot tell a plateau before a cliff from a steep line across it where, as in
+    Figure 5(b), there are but two widths to a step; this rule can.
     """
-    signal = np.stack([np.asarray(widths, dtype=np.float64), latency_ms, errors_ms], axis=1)
-    search = ruptures.Pelt(custom_cost=_LineCost(), min_size=1, jump=1).fit(signal)
-    ends = search.predict(pen=3 * math.log(len(widths)))
-    starts = [0, *ends[:-1]]
-    return tuple(
-        ChangePoint(widths[end - 1], widths[end], _jump(signal[start:end], signal[end]))
-        for start, end in itertools.pairwise([*starts, len(widths)])
-        if end < len(widths)
-    )
+    found = []
+    for i in range(len(widths) - 1):
+        growth = macs[i + 1] / macs[i]
+        kind: Literal["cliff", "drop"]
+        if low_ms[i + 1] > high_ms[i] * growth:
+            kind, expected_ms = "cliff", latency_ms[i] * growth
+        elif high_ms[i + 1] < low_ms[i]:
+            kind, expected_ms = "drop", latency_ms[i]
+        else:
+            continue
+        found.append(ChangePoint(widths[i], widths[i + 1], kind, float(latency_ms[i + 1] / expected_ms - 1)))
+    return tuple(found)
 
 
-def _jump(segment: Values, following: Values) -> float:
-    widths, latency, errors = segment.T
-    if len(widths) > 1:
-        slope, intercept = np.polyfit(widths, latency, 1, w=1 / errors)
-        expected = slope * following[0] + intercept
-    else:  # one point gives no slope; proportional to the width is what moving the channels' bytes would take
-        expected = latency[0] * following[0] / widths[0]
-    return float(following[1] / expected - 1)
+def cliff_period(widths: Sequence[int], latency_ms: Values, low_ms: Values, high_ms: Values) -> Period | None:
+    """The number of channels in whose multiples the cliffs return, or None where none stands out.
 
-
-def cliff_period(widths: Sequence[int], latency_ms: Values, errors_ms: Values) -> Period | None:
-    """The number of channels that latency comes in, or None where it follows the width itself.
-
-    Latency is fitted by a quadratic in the width c (maps cost c, weights and arithmetic c^2), and by the same quadratic
-    in c rounded up to a multiple of p, for each candidate period p. All have three parameters, so the Bayesian
-    information criterion compares residuals alone; the best p counts if it beats the smooth curve by strong evidence.
-    A period that the sweep's grid or range cannot show is no candidate.
+    From each width to the next, latency grows by some elasticity (the change of its logarithm by that of the width's):
+    1 if it follows the bytes, 2 if it follows the arithmetic. A regression of the elasticities on the logarithm of
+    the width, weighted by their errors, is compared with one in which the steps across a multiple of p have a higher
+    level. The best p counts if the Bayesian information criterion favours it strongly. A candidate p must be crossed
+    at least twice, or it would be no period, and must not be crossed at every step, or the sweep's grid cannot show it.
     """
-    c = np.asarray(widths, dtype=np.float64)
-    grid = math.gcd(*widths)
-    candidates = [period for period in PERIODS if grid < period < max(widths)]
-    if len(widths) <= MIN_WIDTHS or not candidates:
+    logs = np.log(np.asarray(widths, dtype=np.float64))
+    run = np.diff(logs)
+    elasticities = np.diff(np.log(latency_ms)) / run
+    relative_errors = np.hypot((high_ms - low_ms) / (2 * _NORMAL_975 * latency_ms), _MODEL_ERROR)
+    errors = np.hypot(relative_errors[1:], relative_errors[:-1]) / run
+    smooth = np.stack([np.ones_like(run), (logs[1:] + logs[:-1]) / 2], axis=1)
+    steps = len(run)
+    without, _ = _regression(smooth, elasticities, errors)
+    gains = {}
+    for period in PERIODS:
+        tiles = np.ceil(np.asarray(widths) / period)
+        crossed = np.diff(tiles) > 0
+        if 2 <= crossed.sum() < steps and steps > smooth.shape[1] + 1:
+            residual, level = _regression(np.column_stack([smooth, crossed]), elasticities, errors)
+            if level > 0:
+                gains[period] = steps * math.log(without / residual) - math.log(steps)
+    if not gains:
         return None
-
-    def criterion(rounded: Values) -> float:
-        residual = _weighted_residual(np.stack([np.ones_like(c), rounded, rounded**2], axis=1), latency_ms, errors_ms)
-        # The errors' scale is not taken as known: the criterion is that of an unknown variance.
-        return len(c) * math.log(max(residual, 1e-9))
-
-    smooth = criterion(c)
-    gains = {period: smooth - criterion(np.ceil(c / period) * period) for period in candidates}
     best = max(gains, key=lambda period: gains[period])
     return Period(best, round(gains[best], 1)) if gains[best] > STRONG_EVIDENCE else None
 
 
+def _regression(features: Values, values: Values, errors: Values) -> tuple[float, float]:
+    """Weighted least squares: the squared residuals in units of the errors, and the last feature's coefficient."""
+    solution, *_ = np.linalg.lstsq(features / errors[:, None], values / errors, rcond=None)
+    residual = (values - features @ solution) / errors
+    # Below one squared error a value, a closer fit is chance.
+    return max(float(residual @ residual), float(len(values))), float(solution[-1])
+
+
 def describe(curve: WidthCurve) -> str:
     """The findings of a curve in one sentence."""
-    cliffs = [point for point in curve.change_points if point.jump > 0]
     parts = [
         f"sweet spots {_list(curve.sweet_spots)}",
         f"free-width frontier {_list(curve.frontier)}",
-        "cliffs " + (", ".join(f"{p.last_width}->{p.next_width} (+{p.jump:.0%})" for p in cliffs) or "none"),
+        f"cliffs {_steps(curve, 'cliff')}",
+        f"faster although wider {_steps(curve, 'drop')}",
         _describe_period(curve.period),
     ]
     return f"{curve.label}: " + "; ".join(parts) + "."
+
+
+def _steps(curve: WidthCurve, kind: str) -> str:
+    points = [point for point in curve.change_points if point.kind == kind]
+    return ", ".join(f"{point.last_width}->{point.next_width} ({point.jump:+.0%})" for point in points) or "none"
 
 
 def _list(widths: Sequence[int]) -> str:

@@ -206,16 +206,16 @@ def test_the_kernel_of_f_is_an_option(name: str) -> None:
     assert largest == {3: 3, 5: 5}
 
 
-@pytest.mark.parametrize("target", [(9, 16), (3, 3), (1, 1)])
+@pytest.mark.parametrize("resized_to", [(9, 16), (3, 3), (1, 1)])
 @pytest.mark.parametrize("source", [(5, 7), (16, 9)])
 def test_a_resize_interpolates_linearly_between_aligned_corners(
-    source: tuple[int, int], target: tuple[int, int]
+    source: tuple[int, int], resized_to: tuple[int, int]
 ) -> None:
     plane = np.random.default_rng(0).normal(size=source)
-    rows, columns = (np.linspace(0, old - 1, new) for old, new in zip(source, target, strict=True))
+    rows, columns = (np.linspace(0, old - 1, new) for old, new in zip(source, resized_to, strict=True))
     by_row = np.stack([np.interp(rows, np.arange(source[0]), column) for column in plane.T], axis=1)
     expected = np.stack([np.interp(columns, np.arange(source[1]), row) for row in by_row])
-    resized = interactions.resize(torch.from_numpy(plane)[None, None], target)
+    resized = interactions.resize(torch.from_numpy(plane)[None, None], resized_to)
     np.testing.assert_allclose(resized[0, 0].numpy(), expected)
 
 

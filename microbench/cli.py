@@ -43,8 +43,7 @@ class _Experiments(click.Group):
 
         if name not in EXPERIMENTS.names:
             return None
-        experiment = EXPERIMENTS.make(name) if name != "sweep" else None
-        return _sweep_command() if experiment is None else _preset_command(experiment)
+        return _sweep_command() if name == "sweep" else _experiment_command(name)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,12 +69,13 @@ def _run_options(command: Command) -> Command:
         click.option("--precision", "precisions", multiple=True, default=("fp32",), show_default=True,
                      help="fp32, tf32, fp16, bf16 or int8, where the runtime has it; repeatable."),
         click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto."),
-        click.option("--threads", type=int, default=1, show_default=True, help="Worker threads on a CPU."),
-        click.option("--ci", type=float, default=0.01, show_default=True,
+        click.option("--threads", type=int,
+                     help="Worker threads on a CPU [default: 1 for blocks, all cores for whole networks]."),
+        click.option("--ci", "ci_target", type=float, default=0.01, show_default=True,
                      help="Sample until the 95% interval's half width is this share of the median."),
-        click.option("--budget", type=float, default=6.0, show_default=True,
-                     help="Timed seconds after which a row ends unconverged."),
-        click.option("--quick", is_flag=True, help="Short for --ci 0.03 --budget 1.5; the wider intervals are shown."),
+        click.option("--budget", "row_budget_s", type=float,
+                     help="Seconds after which a row ends unconverged [default: 6 for blocks, 12 for whole networks]."),
+        click.option("--quick", is_flag=True, help="Intervals of 3%, a quarter of the budget; the tables show them."),
         click.option("--fresh", is_flag=True, help="Measure again what is recorded already."),
         click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
                      help="Folder of all machines' results."),
@@ -87,13 +87,23 @@ def _run_options(command: Command) -> Command:
     return command
 
 
-def _preset_command(experiment: Experiment) -> click.Command:
-    @click.command(experiment.name, help=f"{experiment.title}.")
+def _experiment_command(name: str) -> click.Command:
+    """The subcommand of an experiment; its fields that have a help text become options."""
+    from microbench.experiments import EXPERIMENTS
+
+    constructor: Any = EXPERIMENTS.get(name)
+    fields = [field for field in getattr(constructor, "__dataclass_fields__", {}).values() if "help" in field.metadata]
+
     @_run_options
     def command(**options: Any) -> None:
-        _run([experiment], experiment.name, **options)
+        texts = {field: options.pop(field.name) for field in fields}
+        given = {field.name: field.metadata["parse"](text) for field, text in texts.items() if text is not None}
+        _run([constructor(**given)], name, **options)
 
-    return command
+    for field in fields:
+        flag = "--" + field.name.replace("_", "-")
+        command = click.option(flag, field.name, help=field.metadata["help"])(command)
+    return click.command(name, help=f"{constructor.title}.")(command)
 
 
 def _sweep_command() -> click.Command:
@@ -143,7 +153,8 @@ def _sweep(
     depths: tuple[int, ...],
 ) -> Sweep:
     import blocks
-    from microbench.experiments.sweep import Axes, BlockChoice, Sweep, parse_resolution, parse_widths
+    from microbench.experiments.parsing import parse_resolution, parse_widths
+    from microbench.experiments.sweep import Axes, BlockChoice, Sweep
 
     return Sweep(
         Axes(
@@ -172,51 +183,27 @@ def _run(
     experiments: Sequence[Experiment],
     title: str,
     *,
-    runtimes: Sequence[str],
-    precisions: Sequence[str],
-    device: str,
-    threads: int,
-    ci: float,
-    budget: float,
-    quick: bool,
-    fresh: bool,
     results: Path,
     machine: str | None,
     as_json: bool,
+    **settings: Any,
 ) -> None:
-    from microbench import runtimes as known_runtimes
-    from microbench.experiments import EXPERIMENTS, runner
+    from microbench.experiments.campaign import CEILINGS, Settings, conduct, machine_folder
     from microbench.measure.environment import machine_name
-    from microbench.measure.sampler import Policy
     from microbench.report.table import write_table
 
-    targets = [
-        runner.Target(*known_runtimes.configure(runtime, precision, device, threads))
-        for runtime in dict.fromkeys(runtimes)
-        for precision in dict.fromkeys(precisions)
-    ]
-    ceilings = EXPERIMENTS.make("ceilings")
-    others = [experiment for experiment in experiments if experiment.name != ceilings.name]
-    specs = {experiment.name: experiment.specs() for experiment in [*others, ceilings]}
     name = machine or machine_name()
-    plan = runner.Plan(
-        specs=[spec for planned in specs.values() for spec in planned],
-        targets=targets,
-        policy=Policy(ci_target=0.03, row_budget_s=1.5) if quick else Policy(ci_target=ci, row_budget_s=budget),
-        folder=results / _folder_name(name),
-        fresh=fresh,
-    )
+    folder = machine_folder(results, name)
     with _progress(quiet=as_json) as on_progress:
-        records = runner.run(plan, on_progress)
-    of_ceilings = [record for record in records if record.experiment == ceilings.name]
+        records = conduct(experiments, Settings(folder, **settings), on_progress)
 
     shown: dict[str, Any] = {"experiment": title, "machine": name, "records": [], "findings": {}, "figures": []}
+    ceilings = records.get(CEILINGS, [])
     for experiment in experiments:
-        own = [record for record in records if record.experiment == experiment.name]
-        presentation = experiment.present(own, of_ceilings, plan.folder)
-        rows = [record.as_row() for record in own]
-        files = write_table(presentation.table, rows, plan.folder / experiment.name)
-        shown["records"] += rows
+        own = records[experiment.name]
+        presentation = experiment.present(own, ceilings, folder)
+        files = write_table(presentation.table, own, folder / experiment.name)
+        shown["records"] += [record.as_row() for record in own]
         shown["findings"][experiment.name] = presentation.data
         shown["figures"] += [str(path) for path in presentation.figures]
         if not as_json:
@@ -225,16 +212,10 @@ def _run(
                 click.echo(f"- {finding}")
             click.echo("Written: " + ", ".join(str(path) for path in (*files, *presentation.figures)) + "\n")
     if as_json:
-        shown["ceilings"] = [record.as_row() for record in of_ceilings]
+        shown["ceilings"] = [record.as_row() for record in ceilings]
         click.echo(json.dumps(shown, allow_nan=False))
-    if any(record.error for record in records):
+    if any(record.error for own in records.values() for record in own):
         sys.exit(EXIT_ROWS_FAILED)
-
-
-def _folder_name(machine: str) -> str:
-    if not machine or machine == "paper" or any(character in machine for character in "/\\\0") or machine[0] == ".":
-        raise InputError(f"machine {machine!r} cannot name a folder; use letters, digits, '-', '_' and '.'.")
-    return machine
 
 
 @contextmanager

@@ -37,10 +37,21 @@ class Experiment(ABC):
     """One line for `--help` and above the table."""
     in_all: ClassVar[bool] = True
     """Whether `microbench run all` includes it."""
+    whole_networks: ClassVar[bool] = False
+    """Whether a run takes a tenth of a second rather than a thousandth: such rows are timed on all cores by default, in
+    fewer rounds, and without the roofline's ceilings."""
 
     @abstractmethod
     def specs(self) -> list[WorkloadSpec]:
         """What to time."""
+
+    def refine(self, records: Sequence[Record]) -> list[WorkloadSpec]:  # noqa: ARG002 - most know at once what to time
+        """What else to time now that `records` are known; asked again until it is nothing.
+
+        Args:
+            records: of this experiment, all in one configuration.
+        """
+        return []
 
     @abstractmethod
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:

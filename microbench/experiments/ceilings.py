@@ -12,7 +12,6 @@ from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.models.build import build_workload
-from microbench.report.frame import frame
 from microbench.report.table import ceiling_table
 
 _MATRIX_SIDE = 768
@@ -48,7 +47,7 @@ class Ceilings(Experiment):
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
         """A table of peak GMACs/s and GB/s."""
-        return Presentation(table=ceiling_table(frame(records)))
+        return Presentation(table=ceiling_table(records))
 
 
 def _spec(ceiling: str, make: Callable[[], nn.Module], shape: tuple[int, ...]) -> WorkloadSpec:

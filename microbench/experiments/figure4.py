@@ -34,7 +34,7 @@ class Figure4(Experiment):
         data = frame(records)
         ratios = efficiency_ratios(records, CONV.label, SEPCONV.label)
         return Presentation(
-            table=figure_table(data, frame(ceilings)),
+            table=figure_table(records, ceilings),
             findings=tuple(ratio.sentence for ratio in ratios),
             data={"conv_over_sepconv_efficiency": [ratio.as_json() for ratio in ratios]},
             figures=draw_figure4(data, folder / self.name),

@@ -40,7 +40,7 @@ class Figure5(Experiment):
         }
         curves = [curve for panel in panels.values() for curve in panel]
         return Presentation(
-            table=figure_table(data, frame(ceilings)),
+            table=figure_table(records, ceilings),
             findings=tuple(describe(curve) for curve in curves),
             data={"sweet_spots": [curve.as_json() for curve in curves]},
             figures=draw_figure5(panels, folder / self.name),

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 import blocks
-from microbench.errors import InputError, require_positive
+from microbench.errors import require_positive
 from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
 from microbench.measure.record import Record
 from microbench.measure.workload import Workload, WorkloadSpec
@@ -143,41 +143,6 @@ def _spec(
     )
 
 
-def parse_resolution(text: str) -> tuple[int, int]:
-    """Read "128" or "128x256" (height x width).
-
-    Raises:
-        InputError: anything else.
-    """
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise InputError(f"resolution {text!r} is not one; give a side (128) or height x width (128x256) in pixels.")
-    return int(parts[0]), int(parts[-1])
-
-
-def parse_widths(text: str) -> tuple[int, ...]:
-    """Read widths such as "16", "8,16,32", "1..17" or "8..72:8" (first..last:step).
-
-    Raises:
-        InputError: anything else.
-    """
-    try:
-        return tuple(width for part in text.split(",") for width in _width_range(part))
-    except ValueError as error:
-        raise InputError(
-            f"width {text!r} is not one; give numbers of at least 1 (8,16), or a range such as 1..17 or 8..72:8."
-        ) from error
-
-
-def _width_range(text: str) -> range:
-    bounds, _, step = text.partition(":")
-    first, dots, last = bounds.partition("..")
-    widths = range(int(first), (int(last) if dots else int(first)) + 1, int(step) if step else 1)
-    if not widths or widths[0] < 1:
-        raise ValueError(text)
-    return widths
-
-
 @EXPERIMENTS.register("sweep")
 @dataclass(frozen=True)
 class Sweep(Experiment):
@@ -198,7 +163,7 @@ class Sweep(Experiment):
         data = frame(records)
         curves = curves_of(data)
         return Presentation(
-            table=figure_table(data, frame(ceilings)),
+            table=figure_table(records, ceilings),
             findings=tuple(describe(curve) for curve in curves),
             data={"sweet_spots": [curve.as_json() for curve in curves]},
             figures=draw_sweep(data, curves, folder / self.name),

@@ -66,12 +66,11 @@ class WrongOutputError(RuntimeError):
     """A session's output is not the reference's: its time must not count."""
 
 
-def check_outputs(
-    outputs: tuple[NDArray[Any], ...], reference: tuple[NDArray[np.float32], ...], tolerance: float
-) -> None:
+def check_outputs(outputs: tuple[NDArray[Any], ...], reference: tuple[NDArray[Any], ...], tolerance: float) -> None:
     """Hold a session's outputs against the float32 reference.
 
-    The error is the largest absolute difference as a share of the reference's largest magnitude.
+    The error is the largest absolute difference as a share of the reference's largest magnitude or, where the output is
+    a map of classes, the share of its places that differ.
 
     Raises:
         WrongOutputError: another number of outputs, another shape, a value that is not finite, or too large an error.
@@ -81,8 +80,14 @@ def check_outputs(
             f"output shapes {[o.shape for o in outputs]} are not the reference's {[r.shape for r in reference]}"
         )
     for output, expected in zip(outputs, reference):
-        difference = np.abs(output.astype(np.float32) - expected)
-        scale = max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
-        error = float(difference.max()) / scale
+        error = _error(output, expected)
         if not error <= tolerance:  # a NaN fails too
             raise WrongOutputError(f"output differs from the float32 reference by {error:.2g}, allowed {tolerance:.2g}")
+
+
+def _error(output: NDArray[Any], expected: NDArray[Any]) -> float:
+    if np.issubdtype(expected.dtype, np.integer):
+        return float(np.mean(output != expected))
+    difference = np.abs(output.astype(np.float32) - expected)
+    scale = max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
+    return float(difference.max()) / scale

@@ -94,20 +94,40 @@ def _bootstrap_medians(generations: Sequence[Samples], seed: int) -> Samples:
 
 
 def ratio_interval(numerator: Sequence[Samples], denominator: Sequence[Samples]) -> Interval:
-    """The ratio of two medians with its 95% interval, from generations that were sampled side by side.
+    """The ratio of two latencies with its 95% interval, from generations that were sampled side by side.
 
     Generation g of both was interleaved, so what disturbed one disturbed the other: the pairs are kept together, and
-    the interval is Student's t on the logarithm of the ratio of each pair.
+    the interval is Student's t on the logarithm of the ratio of each pair's medians. Its centre is their geometric
+    mean: the ratio of the medians over all generations may take the two from generations disturbed unlike.
 
     Raises:
         ValueError: fewer than two generations, or not the same number on both sides.
     """
-    if len(numerator) != len(denominator) or len(numerator) < 2:
-        raise ValueError("A ratio needs the same number of generations on both sides, at least two.")
+    _require_pairs(numerator, denominator)
     logs = np.log([float(np.median(a)) / float(np.median(b)) for a, b in zip(numerator, denominator)])
-    centre = float(np.median(np.concatenate(list(numerator))) / np.median(np.concatenate(list(denominator))))
+    centre = math.exp(float(np.mean(logs)))
     reach = student_t_975(len(logs) - 1) * float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
     return Interval(centre, centre * math.exp(-reach), centre * math.exp(reach))
+
+
+def difference_interval(minuend: Sequence[Samples], subtrahend: Sequence[Samples]) -> Interval:
+    """The difference of two latencies with its 95% interval, from generations that were sampled side by side.
+
+    Student's t on the differences of the pairs' medians, whose mean is its centre; see `ratio_interval`.
+
+    Raises:
+        ValueError: fewer than two generations, or not the same number on both sides.
+    """
+    _require_pairs(minuend, subtrahend)
+    differences = [float(np.median(a)) - float(np.median(b)) for a, b in zip(minuend, subtrahend)]
+    centre = float(np.mean(differences))
+    reach = student_t_975(len(differences) - 1) * float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
+    return Interval(centre, centre - reach, centre + reach)
+
+
+def _require_pairs(first: Sequence[Samples], second: Sequence[Samples]) -> None:
+    if len(first) != len(second) or len(first) < 2:
+        raise ValueError("A comparison needs the same number of generations on both sides, at least two.")
 
 
 def spread(generations: Sequence[Samples]) -> float:

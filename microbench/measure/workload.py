@@ -32,8 +32,8 @@ class Workload:
     """The serialised ONNX model, static shapes, float32."""
     inputs: Mapping[str, NDArray[np.float32]]
     """Random normal values by input name, never zeros (denormals and zeros run at other speeds)."""
-    reference: tuple[NDArray[np.float32], ...]
-    """The float32 outputs that a session's are held against before its time counts."""
+    reference: tuple[NDArray[Any], ...]
+    """The float32 outputs, or maps of classes, that a session's are held against before its time counts."""
     cost: Cost
     module: Optional[Any] = None
     """The torch module that the ONNX model was exported from; absent where torch is."""

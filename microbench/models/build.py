@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
@@ -14,33 +15,42 @@ from microbench.models.deploy import deployed, initialize
 from microbench.models.export import to_onnx
 
 _SEED = 20220727
-_INPUT_NAME = "input"
 
 
-def build_workload(name: str, make: Callable[[], nn.Module], input_shape: tuple[int, ...]) -> Workload:
+def build_workload(
+    name: str,
+    make: Callable[[], nn.Module],
+    input_shape: tuple[int, ...],
+    export: Callable[[nn.Module, torch.Tensor], bytes] = to_onnx,
+) -> Workload:
     """Build, initialise, fold, export and count the module that `make` returns.
 
     Args:
         name: the workload's name.
         make: builds the module, in any form.
         input_shape: of its one input, e.g. (N, C, H, W).
+        export: serialises the folded module as an ONNX model of static shapes.
 
     Returns:
         The workload, with random normal input and the unfolded module's output as reference, both from fixed seeds.
     """
-    module = make().eval()
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(_SEED)  # `initialize` leaves biases as the module drew them
+        module = make().eval()
     initialize(module, _SEED)
     values = np.random.default_rng(_SEED).standard_normal(input_shape, dtype=np.float32)
     argument = torch.from_numpy(values)
-    with torch.inference_mode():
+    with torch.no_grad():
         reference = module(argument)
-    folded = deployed(module)
-    onnx_model = to_onnx(folded, [argument], [_INPUT_NAME])
+        folded = deployed(module)
+        onnx_model = export(folded, argument)
+        cost = count_cost(folded, argument, onnx_model)
+    (input_name,) = (value.name for value in onnx.load_from_string(onnx_model).graph.input)
     return Workload(
         name=name,
         onnx_model=onnx_model,
-        inputs={_INPUT_NAME: values},
+        inputs={input_name: values},
         reference=(reference.numpy(),),
-        cost=count_cost(folded, [argument], onnx_model),
+        cost=cost,
         module=folded,
     )

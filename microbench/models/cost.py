@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import onnx
 import torch
@@ -22,15 +22,15 @@ _VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Constant", 
 _BYTES_PER_VALUE = 4
 
 
-def count_cost(module: nn.Module, arguments: Sequence[torch.Tensor], onnx_model: bytes) -> Cost:
-    """Count what one run of `module` on tensors of the arguments' shapes takes.
+def count_cost(module: nn.Module, argument: torch.Tensor, onnx_model: bytes) -> Cost:
+    """Count what one run of `module` on a tensor of the argument's shape takes.
 
     Args:
         module: in its deployed form.
-        arguments: its inputs; only their shapes are used.
+        argument: its input.
         onnx_model: its static-shape export.
     """
-    analysis = FlopCountAnalysis(module, tuple(arguments))
+    analysis = FlopCountAnalysis(module, (argument,))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     by_operator = analysis.by_operator()
     return Cost(

@@ -8,17 +8,20 @@ from torch.fx.experimental.optimization import fuse
 
 
 def deployed(module: nn.Module) -> nn.Module:
-    """A copy of `module` in evaluation mode with every BN that follows a convolution folded into it.
+    """`module` in evaluation mode, or a copy with every BN that follows a convolution folded into it.
 
     Every runtime is given this form, so that none is timed doing what another folds away by itself.
 
     Args:
-        module: traceable by torch.fx (no control flow on values).
+        module: traceable by torch.fx (no control flow on values) if it has any BN; else it may be anything.
 
     Returns:
         An equivalent module; the argument is left as it was, but for its evaluation mode.
     """
-    fused: nn.Module = fuse(module.eval())
+    module.eval()
+    if not any(isinstance(layer, nn.BatchNorm2d) for layer in module.modules()):
+        return module
+    fused: nn.Module = fuse(module)
     return fused
 
 

@@ -1,33 +1,27 @@
-"""ONNX export of a module at static shapes."""
+"""ONNX export of a block at static shapes. Whole networks have their own, `lpsnet.export_onnx`."""
 
 from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
 from torch import nn
 
-OPSET = 17
-"""The newest that TensorRT 8.6's parser reads right (from 18 on, ReduceMean's axes are an input that it ignores)."""
+from lpsnet.export import OPSET
 
 
-def to_onnx(module: nn.Module, arguments: Sequence[torch.Tensor], input_names: Sequence[str]) -> bytes:
-    """The serialised ONNX model of `module` for inputs of the arguments' shapes.
+def to_onnx(module: nn.Module, argument: torch.Tensor) -> bytes:
+    """The serialised ONNX model of `module` for an input of the argument's shape.
 
-    Torch's TorchScript exporter is used although it is called legacy: the newer one writes opset 18 and up only.
+    Torch's TorchScript exporter is used although it is called legacy: the newer one writes opset 18 and up only, and
+    from 18 on TensorRT 8.6's parser silently ignores a ReduceMean's axes.
     """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            module,
-            tuple(arguments),
-            cast(Any, buffer),
-            input_names=list(input_names),
-            opset_version=OPSET,
-            dynamo=False,
+            module, (argument,), cast(Any, buffer), input_names=["input"], opset_version=OPSET, dynamo=False
         )
     return buffer.getvalue()

@@ -12,8 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from microbench.measure.record import Record
-from microbench.measure.statistics import Samples, ratio_interval
+from microbench.measure.statistics import ratio_interval
 from microbench.report.frame import TARGET_COLUMNS, measured, target_label
+from microbench.report.generations import paired
 from microbench.report.published import published
 from microbench.report.style import BLUE, GREY, RED, new_figure, save
 
@@ -54,10 +55,8 @@ def efficiency_ratios(records: Sequence[Record], numerator: str, denominator: st
 
 
 def _efficiency_ratio(first: Record, second: Record) -> EfficiencyRatio:
-    of_first, of_second = _generations(first), _generations(second)
-    # Rows end when they are known well enough: only the generations that both have were sampled side by side.
-    common = sorted(set(of_first) & set(of_second))
-    slowdown = ratio_interval([of_second[i] for i in common], [of_first[i] for i in common])
+    pairs = paired(first, second)
+    slowdown = ratio_interval([b for _, b in pairs], [a for a, _ in pairs])
     macs = first.cost.macs / second.cost.macs if first.cost and second.cost else math.nan
     c = first.configuration
     return EfficiencyRatio(
@@ -67,11 +66,6 @@ def _efficiency_ratio(first: Record, second: Record) -> EfficiencyRatio:
         high=macs * slowdown.high,
         interleaved=first.run == second.run,
     )
-
-
-def _generations(record: Record) -> dict[int, Samples]:
-    generations = record.measurement.generations if record.measurement else ()
-    return {generation.index: generation.latencies_ms() for generation in generations}
 
 
 def draw_figure4(data: pd.DataFrame, stem: Path) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ def draw_latency(panel: Axes, curve: WidthCurve) -> None:
     latency.set_ylabel("latency (ms)", color=RED)
     latency.set_ylim(bottom=0)
     latency.grid(visible=False)
-    styles = {"cliff": "--", "drop": ":"}
+    styles: dict[str, Literal["--", ":"]] = {"cliff": "--", "drop": ":"}
     for point in curve.change_points:
         between = (point.last_width + point.next_width) / 2
         panel.axvline(between, color=GREY, linestyle=styles[point.kind], linewidth=0.9)

@@ -178,15 +178,16 @@ def change_points(
     Latency that follows the bytes moved grows slower than the MACs, latency that follows the arithmetic as fast: only
     a step of the hardware or of the library (a vector or tile that is opened for one more channel) makes it grow
     faster. A general change point search cannot tell a plateau before a cliff from a steep line across it where, as in
-    Figure 5(b), there are but two widths to a step; this rule can.
+    Figure 5(b), there are but two widths to a step; this rule can. The model's error comes on top of the intervals: a
+    sweep has many pairs of neighbours, and one in 400 pairs of 95% intervals parts by chance.
     """
     found = []
     for i in range(len(widths) - 1):
         growth = macs[i + 1] / macs[i]
         kind: Literal["cliff", "drop"]
-        if low_ms[i + 1] > high_ms[i] * growth:
+        if low_ms[i + 1] > high_ms[i] * growth * (1 + _MODEL_ERROR):
             kind, expected_ms = "cliff", latency_ms[i] * growth
-        elif high_ms[i + 1] < low_ms[i]:
+        elif high_ms[i + 1] * (1 + _MODEL_ERROR) < low_ms[i]:
             kind, expected_ms = "drop", latency_ms[i]
         else:
             continue
@@ -199,16 +200,19 @@ def cliff_period(widths: Sequence[int], latency_ms: Values, low_ms: Values, high
 
     From each width to the next, latency grows by some elasticity (the change of its logarithm by that of the width's):
     1 if it follows the bytes, 2 if it follows the arithmetic. A regression of the elasticities on the logarithm of
-    the width, weighted by their errors, is compared with one in which the steps across a multiple of p have a higher
-    level. The best p counts if the Bayesian information criterion favours it strongly. A candidate p must be crossed
-    at least twice, or it would be no period, and must not be crossed at every step, or the sweep's grid cannot show it.
+    the width and its square, weighted by their errors, is compared with one in which the steps across a multiple of p
+    have a higher level. (Without the square, a fixed cost that fades as the width grows passes for a period wherever
+    the sweep's wide steps all cross a multiple.) The best p counts if the Bayesian information criterion favours it
+    strongly. A candidate p must be crossed at least twice, or it would be no period, and must not be crossed at every
+    step, or the sweep's grid cannot show it.
     """
     logs = np.log(np.asarray(widths, dtype=np.float64))
     run = np.diff(logs)
     elasticities = np.diff(np.log(latency_ms)) / run
     relative_errors = np.hypot((high_ms - low_ms) / (2 * _NORMAL_975 * latency_ms), _MODEL_ERROR)
     errors = np.hypot(relative_errors[1:], relative_errors[:-1]) / run
-    smooth = np.stack([np.ones_like(run), (logs[1:] + logs[:-1]) / 2], axis=1)
+    middle = (logs[1:] + logs[:-1]) / 2
+    smooth = np.stack([np.ones_like(run), middle, middle**2], axis=1)
     steps = len(run)
     without, _ = _regression(smooth, elasticities, errors)
     gains = {}

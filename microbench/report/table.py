@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from microbench.report.frame import TARGET_COLUMNS
+from microbench.measure.measurement import Measurement
+from microbench.measure.record import Record
+from microbench.report.frame import TARGET_COLUMNS, frame
 from microbench.report.roofline import attained_share
 
 _SHOWN_AXES = ("block", "width", "in_width", "resolution", "stride", "batch", "depth")
 
 
-def figure_table(data: pd.DataFrame, ceilings: pd.DataFrame) -> pd.DataFrame:
+def figure_table(records: Sequence[Record], ceilings: Sequence[Record]) -> pd.DataFrame:
     """One line a row: the axes that vary, latency, cost, efficiency, roofline share and remarks."""
+    data = frame(records)
     table = pd.DataFrame(index=data.index)
     for axis in _SHOWN_AXES:
         if axis in ("block", "width") or _varies(data[axis]):
@@ -24,11 +26,22 @@ def figure_table(data: pd.DataFrame, ceilings: pd.DataFrame) -> pd.DataFrame:
     for column in TARGET_COLUMNS:
         if column == "runtime" or _varies(data[column]):
             table[column] = data[column]
-    table["latency ms"] = _with_interval(data)
-    table["MMACs"] = (data["macs"] / 1e6).map(_significant)
-    table["MMACs/ms"] = data["efficiency_mmacs_per_ms"].map(_significant)
-    table["of roofline"] = attained_share(data, ceilings).map(lambda share: "" if pd.isna(share) else f"{share:.0%}")
-    table["remarks"] = data.apply(remarks, axis=1, result_type="reduce")
+    table["latency ms"] = [interval_text(record.measurement) for record in records]
+    table["MMACs"] = (data["macs"] / 1e6).map(significant)
+    table["MMACs/ms"] = data["efficiency_mmacs_per_ms"].map(significant)
+    table["of roofline"] = attained_share(data, frame(ceilings)).map(lambda s: "" if pd.isna(s) else f"{s:.0%}")
+    table["remarks"] = [remarks(record) for record in records]
+    return table
+
+
+def ceiling_table(records: Sequence[Record]) -> pd.DataFrame:
+    """One line a ceiling: its rate in GMACs/s or GB/s."""
+    data = frame(records)
+    table = data[["ceiling", *TARGET_COLUMNS]].copy()
+    table["latency ms"] = [interval_text(record.measurement) for record in records]
+    table["GMACs/s"] = data["efficiency_mmacs_per_ms"].map(lambda rate: significant(rate) if rate else "")
+    table["GB/s"] = (data["moved_bytes"] / data["latency_ms"] / 1e6).map(significant)
+    table["remarks"] = [remarks(record) for record in records]
     return table
 
 
@@ -36,48 +49,34 @@ def _varies(column: pd.Series) -> bool:
     return len(column.unique()) > 1
 
 
-def ceiling_table(data: pd.DataFrame) -> pd.DataFrame:
-    """One line a ceiling: its rate in GMACs/s or GB/s."""
-    table = data[["ceiling", *TARGET_COLUMNS]].copy()
-    table["latency ms"] = _with_interval(data)
-    table["GMACs/s"] = data["efficiency_mmacs_per_ms"].map(lambda rate: _significant(rate) if rate else "")
-    table["GB/s"] = (data["moved_bytes"] / data["latency_ms"] / 1e6).map(_significant)
-    table["remarks"] = data.apply(remarks, axis=1, result_type="reduce")
-    return table
-
-
-def remarks(row: pd.Series) -> str:
+def remarks(record: Record) -> str:
     """What a reader must know before trusting the row; empty if nothing."""
-    error: Any = row["error"]
-    if isinstance(error, str):
-        return error
-    found = [] if row["converged"] else ["not converged"]
-    if row["noisy"]:
-        found.append("noisy: " + "; ".join(row["noise_reasons"]))
+    measurement = record.measurement
+    if measurement is None:
+        return record.error or "not measured"
+    found = [] if measurement.converged else ["not converged"]
+    if measurement.noisy:
+        found.append("noisy: " + "; ".join(measurement.noise_reasons))
     return ", ".join(found)
 
 
-def _with_interval(data: pd.DataFrame) -> pd.Series:
-    """Latency and the half width of its 95% interval, e.g. "2.034 ±0.6%"."""
-
-    def text(row: pd.Series) -> str:
-        if pd.isna(row["latency_ms"]):
-            return ""
-        half = (row["latency_ci_high_ms"] - row["latency_ci_low_ms"]) / 2 / row["latency_ms"]
-        return f"{_significant(row['latency_ms'])} ±{half:.1%}"
-
-    return data.apply(text, axis=1, result_type="reduce")
+def interval_text(measurement: Measurement | None) -> str:
+    """Latency in milliseconds and half the width of its 95% interval, e.g. "2.034 ±0.6%"."""
+    if measurement is None:
+        return ""
+    half = (measurement.latency_ci_high_ms - measurement.latency_ci_low_ms) / 2 / measurement.latency_ms
+    return f"{significant(measurement.latency_ms)} ±{half:.1%}"
 
 
-def _significant(value: float) -> str:
+def significant(value: float) -> str:
     """Four significant digits, without an exponent; nothing for a NaN."""
     if math.isnan(value):
         return ""
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def write_table(table: pd.DataFrame, rows: Sequence[Mapping[str, Any]], stem: Path) -> tuple[Path, Path]:
-    """Write `stem`.md for people and `stem`.csv with every value of the rows (see `Record.as_row`) in full.
+def write_table(table: pd.DataFrame, records: Sequence[Record], stem: Path) -> tuple[Path, Path]:
+    """Write `stem`.md for people and `stem`.csv with every value of the records in full.
 
     Returns:
         The two paths.
@@ -85,5 +84,5 @@ def write_table(table: pd.DataFrame, rows: Sequence[Mapping[str, Any]], stem: Pa
     markdown, values = stem.with_suffix(".md"), stem.with_suffix(".csv")
     lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
     markdown.write_text("".join("| " + " | ".join(cells) + " |\n" for cells in lines))
-    pd.DataFrame(rows).to_csv(values, index=False)
+    frame(records).to_csv(values, index=False)
     return markdown, values

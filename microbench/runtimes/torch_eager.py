@@ -69,7 +69,7 @@ class _TorchSession(Session):
         result = self._result
         assert result is not None
         tensors = result if isinstance(result, (tuple, list)) else (result,)
-        return tuple(tensor.float().numpy() for tensor in tensors)
+        return tuple((t.float() if t.is_floating_point() else t).numpy() for t in tensors)
 
     def close(self) -> None:
         self._call = None

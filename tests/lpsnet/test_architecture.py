@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,7 @@ WIDTH = (4, 8, 16, 32, 32)
 
 
 def test_the_ratios_are_those_of_present_paths_from_high_to_low() -> None:
-    assert Architecture(DEPTH, WIDTH, (1 / 4, 0, 1)).ratios == (1, Fraction(1, 4))
+    assert Architecture(DEPTH, WIDTH, (1 / 4, 0, 1)).ratios == (Fraction(1), Fraction(1, 4))
 
 
 def test_floats_strings_and_fractions_mean_the_same() -> None:
@@ -34,7 +34,12 @@ def test_an_architecture_is_replaced_in_part_and_checked_again() -> None:
 @pytest.mark.parametrize(
     ("depth", "width", "resolution", "sentence"),
     [
-        ((1, 1, 1, 1), WIDTH, (1,), r"depth must be 5 integers of at least 1, one for each stage, not \(1, 1, 1, 1\)\."),
+        (
+            (1, 1, 1, 1),
+            WIDTH,
+            (1,),
+            r"depth must be 5 integers of at least 1, one for each stage, not \(1, 1, 1, 1\)\.",
+        ),
         ((1, 1, 0, 1, 1), WIDTH, (1,), "depth must be 5 integers of at least 1"),
         ((1, 1, 1.0, 1, 1), WIDTH, (1,), "depth must be 5 integers of at least 1"),
         ((True, 1, 1, 1, 1), WIDTH, (1,), "depth must be 5 integers of at least 1"),
@@ -96,11 +101,10 @@ def test_step_0_is_the_tiny_network_of_algorithm_1() -> None:
 def test_each_step_adds_a_multiple_of_one_row_of_table_1(step: int) -> None:
     dimension, row, times = TABLE_4[step - 1]
     before = lpsnet.architecture(f"lpsnet-step-{step - 1}")
-    expanded = [
-        value + times * delta
-        for value, delta in zip(getattr(before, dimension), TABLE_1[dimension][row], strict=True)
-    ]
-    assert lpsnet.architecture(f"lpsnet-step-{step}") == replace(before, **{dimension: expanded})
+    expected = {field.name: getattr(before, field.name) for field in fields(before)}
+    delta = TABLE_1[dimension][row]
+    expected[dimension] = [value + times * more for value, more in zip(expected[dimension], delta, strict=True)]
+    assert lpsnet.architecture(f"lpsnet-step-{step}") == Architecture(**expected)
 
 
 def test_s_m_and_l_are_steps_7_8_and_10() -> None:
@@ -119,7 +123,8 @@ def test_the_last_step_is_what_table_4_prints() -> None:
 
 
 def test_the_names_are_s_m_l_and_the_steps() -> None:
-    assert lpsnet.NAMES == ("lpsnet-s", "lpsnet-m", "lpsnet-l", *(f"lpsnet-step-{step}" for step in range(15)))
+    steps = [f"lpsnet-step-{step}" for step in range(15)]
+    assert list(lpsnet.NAMES) == ["lpsnet-s", "lpsnet-m", "lpsnet-l", *steps]
 
 
 def test_an_unknown_network_is_refused() -> None:

@@ -1,0 +1,76 @@
+"""Whole networks as workloads: what the tables have in common."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+import lpsnet
+from microbench.experiments.parsing import parse_resolution
+from microbench.measure.workload import Axis, Workload, WorkloadSpec
+from microbench.models.build import build_workload
+
+CLASSES = 19
+"""Of Cityscapes."""
+
+Protocol = Literal["scores", "classes"]
+"""What a run ends in: the score maps, as the paper's latencies do, or each pixel's class at the image's full size."""
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """A network of random weights in its deploy form."""
+
+    architecture: lpsnet.Architecture
+    block: str = "conv3x3"
+    interaction: str = "bilateral_b"
+    protocol: Protocol = "scores"
+
+    def make(self) -> nn.Module:
+        """Build it."""
+        network = lpsnet.build(self.architecture, CLASSES, self.block, self.interaction, deploy=True)
+        return lpsnet.FullResolutionArgmax(network) if self.protocol == "classes" else network
+
+
+def network_spec(
+    experiment: str, name: str, choice: NetworkChoice, resolution: tuple[int, int], axes: Mapping[str, Axis]
+) -> WorkloadSpec:
+    """The spec of a network on one image.
+
+    Args:
+        experiment: whose row it is.
+        name: unique within the experiment, but for the resolution and the protocol, which are added.
+        choice: the network.
+        resolution: (height, width) of the image in pixels.
+        axes: the row's place in its table.
+    """
+    size = f"{resolution[0]}x{resolution[1]}"
+    full_name = f"{name}/{size}/{choice.protocol}"
+
+    def build() -> Workload:
+        return build_workload(full_name, choice.make, (1, 3, *resolution), _export)
+
+    return WorkloadSpec(
+        experiment=experiment,
+        name=full_name,
+        build=build,
+        axes={**axes, "resolution": size, "protocol": choice.protocol},
+    )
+
+
+def _export(network: nn.Module, image: torch.Tensor) -> bytes:
+    buffer = io.BytesIO()
+    lpsnet.export_onnx(network, buffer, tuple(image.shape[-2:]))
+    return buffer.getvalue()
+
+
+RESOLUTION_OPTION: dict[str, Any] = {
+    "help": "Height x width of the image in pixels [default: 1024x2048].",
+    "parse": parse_resolution,
+}
+"""Metadata of an experiment's field `resolution`: the command line makes an option of it."""

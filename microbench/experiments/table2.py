@@ -1,0 +1,121 @@
+"""Table 2: seven blocks in one multi-path structure, at equal latency on this device and at the paper's widths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import blocks
+import lpsnet
+from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
+from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, network_spec
+from microbench.experiments.parsing import parse_milliseconds
+from microbench.experiments.width_search import Match, match, next_width
+from microbench.measure.record import Record
+from microbench.measure.workload import WorkloadSpec
+from microbench.report.table2 import ModeRow, table2
+
+PAPER_WIDTHS = {
+    "shufflenet": 9,
+    "inverted_residual": 3,
+    "ghost": 20,
+    "residual": 9,
+    "bottleneck": 12,
+    "sepconv3x3": 9,
+    "conv3x3": 14,
+}
+"""The channel base c of each block. The paper does not print it: it is inferred from the printed FLOPs."""
+
+REFERENCE_BLOCK = "conv3x3"
+"""Its network at the paper's width sets the target latency."""
+
+_FIRST_WIDTH = 12
+"""Where the search begins for a block that the paper does not have."""
+
+
+@EXPERIMENTS.register("table2")
+@dataclass(frozen=True)
+class Table2(Experiment):
+    """B = {1, 2, 4, 7, 7}, C = {c, 2c, 4c, 8c, 8c}, R = {1, 1/4}, no interaction; only the block and c differ."""
+
+    name = "table2"
+    title = "Table 2: multi-path networks of seven blocks, at equal latency and at the paper's widths"
+    whole_networks = True
+
+    resolution: tuple[int, int] = field(default=(1024, 2048), metadata=RESOLUTION_OPTION)
+    target_ms: float | None = field(
+        default=None,
+        metadata={
+            "help": "Latency to search widths for, in ms [default: that of 3x3 Conv at c=14].",
+            "parse": parse_milliseconds,
+        },
+    )
+
+    def specs(self) -> list[WorkloadSpec]:
+        """Each block at the paper's width; one that the paper lacks, at a first guess."""
+        return [self._spec(block, PAPER_WIDTHS.get(block, _FIRST_WIDTH)) for block in blocks.NAMES]
+
+    def refine(self, records: Sequence[Record]) -> list[WorkloadSpec]:
+        """The next width of each block whose search is not over."""
+        target_ms = self._target_ms(records)
+        if target_ms is None:
+            return []
+        latencies = _latencies(records)
+        failed = {str(record.axes["block"]) for record in records if record.error}
+        following = {
+            block: next_width(latencies.get(block, {}), target_ms, PAPER_WIDTHS.get(block, _FIRST_WIDTH))
+            for block in blocks.NAMES
+            if block not in failed
+        }
+        return [self._spec(block, width) for block, width in following.items() if width is not None]
+
+    def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
+        """Both modes, ours and the published columns side by side."""
+        rows = []
+        findings = []
+        for configuration in dict.fromkeys(record.configuration for record in records):
+            own = [record for record in records if record.configuration == configuration]
+            by_place = {(record.axes["block"], record.axes["c"]): record for record in own}
+            target_ms = self._target_ms(own)
+            matches = _matches(own, target_ms)
+            for block in blocks.NAMES:
+                paper_width = PAPER_WIDTHS.get(block)
+                if paper_width is not None and (block, paper_width) in by_place:
+                    rows.append(ModeRow("paper's widths", block, by_place[block, paper_width]))
+                if block in matches and target_ms is not None:
+                    rows.append(ModeRow("equal latency", block, by_place[block, matches[block].width]))
+                    findings.append(f"{configuration.runtime} {configuration.precision}, {block}: "
+                                    f"{matches[block].sentence(target_ms)}.")  # fmt: skip
+        table, notes = table2(rows)
+        return Presentation(
+            table=table,
+            findings=(*findings, *notes),
+            data={"equal_latency": {row.block: row.record.axes["c"] for row in rows if row.mode == "equal latency"}},
+        )
+
+    def _spec(self, block: str, c: int) -> WorkloadSpec:
+        choice = NetworkChoice(lpsnet.table2_architecture(c), block=block, interaction="none")
+        return network_spec(self.name, f"{block}/c{c}", choice, self.resolution, {"block": block, "c": c})
+
+    def _target_ms(self, records: Sequence[Record]) -> float | None:
+        if self.target_ms is not None:
+            return self.target_ms
+        return _latencies(records).get(REFERENCE_BLOCK, {}).get(PAPER_WIDTHS[REFERENCE_BLOCK])
+
+
+def _latencies(records: Sequence[Record]) -> dict[str, dict[int, float]]:
+    """Measured latency in milliseconds by block and width."""
+    latencies: dict[str, dict[int, float]] = {}
+    for record in records:
+        if record.measurement is not None:
+            by_width = latencies.setdefault(str(record.axes["block"]), {})
+            by_width[int(record.axes["c"])] = record.measurement.latency_ms
+    return latencies
+
+
+def _matches(records: Sequence[Record], target_ms: float | None) -> dict[str, Match]:
+    if target_ms is None:
+        return {}
+    found = {block: match(by_width, target_ms) for block, by_width in _latencies(records).items()}
+    return {block: outcome for block, outcome in found.items() if outcome is not None}

@@ -1,0 +1,49 @@
+"""Table 3: six path interactions against none, in the network of Table 2 with 3x3 Conv at c = 16."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import interactions
+import lpsnet
+from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
+from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, network_spec
+from microbench.measure.record import Record
+from microbench.measure.workload import WorkloadSpec
+from microbench.report.table3 import added_latency, table3
+
+WIDTH = 16
+"""The channel base c, printed in the paper's section 4.3."""
+
+
+@EXPERIMENTS.register("table3")
+@dataclass(frozen=True)
+class Table3(Experiment):
+    """B = {1, 2, 4, 7, 7}, C = {16, 32, 64, 128, 128}, R = {1, 1/4}; only the interaction differs."""
+
+    name = "table3"
+    title = "Table 3: multi-path networks with six interactions and none"
+    whole_networks = True
+
+    resolution: tuple[int, int] = field(default=(1024, 2048), metadata=RESOLUTION_OPTION)
+
+    def specs(self) -> list[WorkloadSpec]:
+        """Each interaction after stages 3 and 4."""
+        architecture = lpsnet.table2_architecture(WIDTH)
+        return [
+            network_spec(
+                self.name,
+                interaction,
+                NetworkChoice(architecture, interaction=interaction),
+                self.resolution,
+                {"interaction": interaction, "c": WIDTH},
+            )
+            for interaction in interactions.NAMES
+        ]
+
+    def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
+        """Latency, and what each interaction adds to it."""
+        added = added_latency(records)
+        return Presentation(table=table3(records, added), data={"added_latency": [row.as_json() for row in added]})

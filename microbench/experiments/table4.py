@@ -1,0 +1,56 @@
+"""Table 4: the expansion steps 0 to 14 of LPS-Net, S, M and L among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lpsnet.family import STEPS
+from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
+from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, network_spec
+from microbench.measure.record import Record
+from microbench.measure.workload import WorkloadSpec
+from microbench.report.table4 import agreements, table4
+
+FULL_RESOLUTION_STEPS = (7, 8, 10)
+"""S, M and L are also timed to the class map at the image's size, which is what a user runs."""
+
+
+@EXPERIMENTS.register("table4")
+@dataclass(frozen=True)
+class Table4(Experiment):
+    """Every step by the paper's protocol; S, M and L by the full-resolution protocol too."""
+
+    name = "table4"
+    title = "Table 4: the expansion steps of LPS-Net"
+    whole_networks = True
+
+    resolution: tuple[int, int] = field(default=(1024, 2048), metadata=RESOLUTION_OPTION)
+
+    def specs(self) -> list[WorkloadSpec]:
+        """Fifteen steps to the score maps, three of them to the class map."""
+        to_scores = [
+            network_spec(self.name, f"step-{step}", NetworkChoice(architecture), self.resolution, {"step": step})
+            for step, architecture in enumerate(STEPS)
+        ]
+        to_classes = [
+            network_spec(
+                self.name,
+                f"step-{step}",
+                NetworkChoice(STEPS[step], protocol="classes"),
+                self.resolution,
+                {"step": step},
+            )
+            for step in FULL_RESOLUTION_STEPS
+        ]
+        return [*to_scores, *to_classes]
+
+    def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
+        """The steps beside the published latencies, and how well the two columns agree."""
+        found = agreements(records)
+        return Presentation(
+            table=table4(records),
+            findings=tuple(agreement.sentence for agreement in found),
+            data={"agreement": [agreement.as_json() for agreement in found]},
+        )

@@ -1,0 +1,33 @@
+"""What the tables of whole networks have in common."""
+
+from __future__ import annotations
+
+from microbench.measure.record import Record
+from microbench.report.frame import target_label
+from microbench.report.table import interval_text, remarks, significant
+
+MIOU = "mIoU % (not trained)"
+"""The measured mIoU's column until networks are trained: empty, never filled by the paper's number."""
+
+
+def target_of(record: Record) -> str:
+    """How a table names what the record was run in."""
+    c = record.configuration
+    return target_label([c.runtime, c.precision, c.device, c.threads])
+
+
+def measured_cells(record: Record) -> dict[str, str]:
+    """A network's measured columns."""
+    cost, measurement = record.cost, record.measurement
+    efficiency = record.efficiency_mmacs_per_ms
+    return {
+        MIOU: "",
+        "latency ms": interval_text(measurement),
+        "GMACs": significant(cost.macs / 1e9) if cost else "",
+        "GMACs/ms": significant(efficiency / 1e3) if efficiency else "",
+    }
+
+
+def remarks_cell(record: Record) -> dict[str, str]:
+    """What a reader must know of the row, as its last column."""
+    return {"remarks": remarks(record)}

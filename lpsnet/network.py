@@ -59,11 +59,9 @@ class NetworkDesign:
     def __post_init__(self) -> None:
         if type(self.num_classes) is not int or not 1 <= self.num_classes <= _MOST_CLASSES:
             raise InputError(f"num_classes must be an integer from 1 to {_MOST_CLASSES}, not {self.num_classes!r}.")
-        allowed = range(1, STAGES + 1)
-        if sorted({*allowed} & {*self.interaction_stages}) != sorted(self.interaction_stages):
-            raise InputError(
-                f"interaction_stages must be different stages from 1 to {STAGES}, not {self.interaction_stages!r}."
-            )
+        stages = self.interaction_stages
+        if any(type(stage) is not int or not 1 <= stage <= STAGES for stage in stages) or len({*stages}) < len(stages):
+            raise InputError(f"interaction_stages must be different stages from 1 to {STAGES}, not {stages!r}.")
 
 
 class MultiPathNetwork(nn.Module):

@@ -133,6 +133,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         if path.suffix == ".safetensors":
             with safetensors.safe_open(path, framework="pt") as file:
+                # An open file has keys, but does not iterate over them.
                 tensors: Any = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 description = json.loads((file.metadata() or {}).get(_DESIGN_KEY, "{}"))
         else:

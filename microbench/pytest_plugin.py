@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrise benchmarks that ask for a `target` by the runtimes and precisions of the command line."""
-    if "target" in metafunc.fixturenames:
+    if {"target", "time_workload"} <= set(metafunc.fixturenames):
         targets = metafunc.config.stash.get(_TARGETS, [])
         names = [f"{t.configuration.runtime}-{t.configuration.precision}" for t in targets]
         metafunc.parametrize("target", targets, ids=names, scope="session")

@@ -14,6 +14,7 @@ import lpsnet
 from microbench.experiments.parsing import parse_resolution
 from microbench.measure.workload import Axis, Workload, WorkloadSpec
 from microbench.models.build import build_workload
+from microbench.models.cost import norm_operations
 
 CLASSES = 19
 """Of Cityscapes."""
@@ -30,6 +31,11 @@ class NetworkChoice:
     block: str = "conv3x3"
     interaction: str = "bilateral_b"
     protocol: Protocol = "scores"
+
+    def norm_operations(self, resolution: tuple[int, int]) -> int:
+        """See `microbench.models.cost.norm_operations`."""
+        plain = lpsnet.build(self.architecture, CLASSES, self.block, self.interaction, reparameterised=False)
+        return norm_operations(plain, (1, 3, *resolution))
 
     def make(self) -> nn.Module:
         """Build it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from microbench.measure.workload import WorkloadSpec
 from microbench.report.table2 import ModeRow, table2
 
 PAPER_WIDTHS = {
-    "shufflenet": 9,
+    "shufflenet": 8,
     "inverted_residual": 3,
     "ghost": 20,
     "residual": 9,
@@ -25,7 +26,8 @@ PAPER_WIDTHS = {
     "sepconv3x3": 9,
     "conv3x3": 14,
 }
-"""The channel base c of each block. The paper does not print it: it is inferred from the printed FLOPs."""
+"""The channel base c of each block. The paper does not print it: it is inferred from the printed FLOPs, with which the
+MACs of the convolutions plus what fvcore counts for BN agree."""
 
 REFERENCE_BLOCK = "conv3x3"
 """Its network at the paper's width sets the target latency."""
@@ -76,17 +78,17 @@ class Table2(Experiment):
         findings = []
         for configuration in dict.fromkeys(record.configuration for record in records):
             own = [record for record in records if record.configuration == configuration]
-            by_place = {(record.axes["block"], record.axes["c"]): record for record in own}
+            by_place = {(str(record.axes["block"]), int(record.axes["c"])): record for record in own}
             target_ms = self._target_ms(own)
             matches = _matches(own, target_ms)
-            for block in blocks.NAMES:
-                paper_width = PAPER_WIDTHS.get(block)
-                if paper_width is not None and (block, paper_width) in by_place:
-                    rows.append(ModeRow("paper's widths", block, by_place[block, paper_width]))
-                if block in matches and target_ms is not None:
-                    rows.append(ModeRow("equal latency", block, by_place[block, matches[block].width]))
-                    findings.append(f"{configuration.runtime} {configuration.precision}, {block}: "
-                                    f"{matches[block].sentence(target_ms)}.")  # fmt: skip
+            for block, c in PAPER_WIDTHS.items():
+                if (block, c) in by_place:
+                    norms = self._choice(block, c).norm_operations(self.resolution)
+                    rows.append(ModeRow("paper's widths", block, by_place[block, c], norms))
+            for block, found in matches.items():
+                rows.append(ModeRow("equal latency", block, by_place[block, found.width]))
+                sentence = found.sentence(target_ms or math.nan)
+                findings.append(f"{configuration.runtime} {configuration.precision}, {block}: {sentence}.")
         table, notes = table2(rows)
         return Presentation(
             table=table,
@@ -95,8 +97,12 @@ class Table2(Experiment):
         )
 
     def _spec(self, block: str, c: int) -> WorkloadSpec:
-        choice = NetworkChoice(lpsnet.table2_architecture(c), block=block, interaction="none")
-        return network_spec(self.name, f"{block}/c{c}", choice, self.resolution, {"block": block, "c": c})
+        axes = {"block": block, "c": c}
+        return network_spec(self.name, f"{block}/c{c}", self._choice(block, c), self.resolution, axes)
+
+    @staticmethod
+    def _choice(block: str, c: int) -> NetworkChoice:
+        return NetworkChoice(lpsnet.table2_architecture(c), block=block, interaction="none")
 
     def _target_ms(self, records: Sequence[Record]) -> float | None:
         if self.target_ms is not None:

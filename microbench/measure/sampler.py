@@ -8,6 +8,7 @@ its time is up.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
 from dataclasses import dataclass, field
@@ -50,8 +51,10 @@ class Policy:
             raise InputError(f"ci must lie between 0 and 1 (0.01 is 1%), not {self.ci_target!r}.")
         if not self.row_budget_s > 0:
             raise InputError(f"budget must be a positive number of seconds, not {self.row_budget_s!r}.")
-        if self.min_generations < 2 or self.rounds_per_generation < 1:
-            raise InputError("a row needs at least 2 generations of at least 1 round.")
+        if not 2 <= self.min_generations <= self.max_generations or self.rounds_per_generation < 1:
+            raise InputError(
+                "min_generations must be at least 2 and at most max_generations, rounds_per_generation at least 1."
+            )
 
 
 @dataclass
@@ -93,7 +96,9 @@ class _Progress:
 
     def close(self) -> None:
         if self.session is not None:
-            self.session.close()
+            # A runtime that cannot free its session does not take the row's samples, or the other rows, with it.
+            with contextlib.suppress(Exception):
+                self.session.close()
             self.session = None
 
 

@@ -12,7 +12,7 @@ from microbench.measure.record import Record
 from microbench.measure.statistics import Interval, difference_interval
 from microbench.report.generations import paired
 from microbench.report.network_table import measured_cells, remarks_cell, target_of
-from microbench.report.published import published
+from microbench.report.published import PAPER_RESOLUTION, published
 from microbench.report.table import significant
 
 BASELINE = "none"
@@ -73,7 +73,7 @@ def table3(records: Sequence[Record], added: Sequence[AddedLatency]) -> pd.DataF
     lines = []
     for record in records:
         name = str(record.axes["interaction"])
-        theirs = paper.get(name)
+        theirs = paper.get(name) if record.axes["resolution"] == PAPER_RESOLUTION else None
         lines.append(
             {
                 "interaction": name,

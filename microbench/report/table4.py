@@ -13,7 +13,7 @@ import pandas as pd
 from lpsnet.family import STEPS
 from microbench.measure.record import Record
 from microbench.report.network_table import MIOU, measured_cells, remarks_cell, target_of
-from microbench.report.published import published
+from microbench.report.published import PAPER_RESOLUTION, published
 from microbench.report.table import interval_text, significant
 
 
@@ -82,6 +82,7 @@ def table4(records: Sequence[Record]) -> pd.DataFrame:
         theirs, architecture = paper[step], STEPS[step]
         full = to_classes.get((step, target_of(record)))
         name = theirs["name"]
+        at_paper_size = record.axes["resolution"] == PAPER_RESOLUTION
         lines.append(
             {
                 "step": f"{step}{f' ({name})' if isinstance(name, str) else ''}",
@@ -92,8 +93,8 @@ def table4(records: Sequence[Record]) -> pd.DataFrame:
                 **{key: value for key, value in measured_cells(record).items() if key != MIOU},
                 "M parameters": significant(record.cost.parameters / 1e6) if record.cost else "",
                 "full-resolution ms": interval_text(full.measurement) if full else "",
-                "paper's ms": significant(theirs["latency_ms"]),
-                "paper's mIoU %": significant(theirs["miou_percent"]),
+                "paper's ms": significant(theirs["latency_ms"]) if at_paper_size else "",
+                "paper's mIoU %": significant(theirs["miou_percent"]) if at_paper_size else "",
                 **remarks_cell(record),
             }
         )

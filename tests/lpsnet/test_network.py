@@ -98,6 +98,7 @@ def test_options_reach_the_block_and_the_interaction(small: Architecture) -> Non
         (("lpsnet-s", 19, "conv5x5"), {}, "block 'conv5x5' is unknown; allowed: .*conv3x3"),
         (("lpsnet-s", 19, "conv3x3", "bilateral"), {}, "interaction 'bilateral' is unknown; allowed: .*bilateral_b"),
         (("lpsnet-s",), {"interaction_stages": (3, 6)}, r"interaction_stages must be .* 1 to 5, not \(3, 6\)"),
+        (("lpsnet-s",), {"interaction_stages": ("3", 4)}, r"interaction_stages must be different stages"),
         (("lpsnet-s",), {"interaction_stages": (3, 3)}, r"interaction_stages must be different stages"),
         (("lpsnet-s",), {"block_options": {"groups": 2}}, "option of block 'conv3x3' 'groups' is unknown"),
         (("lpsnet-s",), {"interaction_options": {"groups": 2}}, "option of interaction 'bilateral_b' 'groups'"),

@@ -146,10 +146,10 @@ def test_a_comparison_is_free_of_what_disturbs_both_sides(compare: Comparison, t
     held, widths, unpaired = [], [], []
     for _ in range(SIMULATIONS):
         shared = np.exp(rng.standard_normal((10, 1)) * 0.1)
-        offset = shared if compare is ratio_interval else 1 + 0 * shared
-        common = shared if compare is difference_interval else 0 * shared
-        slow = list(offset * np.array(simulate(rng, 10, 0.01, gaussian(0.01))) * 2.0 + common)
-        fast = list(offset * np.array(simulate(rng, 10, 0.01, gaussian(0.01))) + common)
+        slow, fast = (
+            list(latencies * shared if compare is ratio_interval else latencies + shared)
+            for latencies in (level * np.array(simulate(rng, 10, 0.01, gaussian(0.01))) for level in (2.0, 1.0))
+        )
         interval = compare(slow, fast)
         held.append(interval.low <= truth <= interval.high)
         widths.append(interval.high - interval.low)

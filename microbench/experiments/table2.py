@@ -14,7 +14,7 @@ from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, net
 from microbench.experiments.parsing import parse_milliseconds
 from microbench.experiments.width_search import Match, match, next_width
 from microbench.measure.record import Record
-from microbench.measure.workload import WorkloadSpec
+from microbench.measure.workload import Axis, WorkloadSpec
 from microbench.report.table2 import ModeRow, table2
 
 PAPER_WIDTHS = {
@@ -97,7 +97,7 @@ class Table2(Experiment):
         )
 
     def _spec(self, block: str, c: int) -> WorkloadSpec:
-        axes = {"block": block, "c": c}
+        axes: dict[str, Axis] = {"block": block, "c": c}
         return network_spec(self.name, f"{block}/c{c}", self._choice(block, c), self.resolution, axes)
 
     @staticmethod

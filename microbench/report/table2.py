@@ -22,8 +22,8 @@ _COUNTED_AS_PAPER = "GMACs with BN"
 
 _WIDTH_NOTE = (
     "c of the paper's widths is inferred from the printed FLOPs; the paper does not print it. The printed FLOPs agree "
-    f'with the column "{_COUNTED_AS_PAPER}": MACs of the convolutions, and fvcore\'s two operations for each value that '
-    "a batch norm yields before it is folded"
+    f"with \"{_COUNTED_AS_PAPER}\": the convolutions' MACs and fvcore's two operations for each value that a batch norm "
+    "yields before it is folded"
 )
 
 

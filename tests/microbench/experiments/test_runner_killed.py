@@ -79,7 +79,8 @@ def kill_from_outside(child, how):
         while time.monotonic() < end and len(complete_lines()) < before + 6:
             time.sleep(0.001)
     else:
-        while len(complete_lines()) == before and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        end = time.monotonic() + 10
+        while len(complete_lines()) == before and time.monotonic() < end:
             pass
         time.sleep(random.choice([0.0, random.uniform(0.0, 0.002), random.uniform(0.0, 0.05)]))
     seen = complete_lines()

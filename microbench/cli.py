@@ -220,13 +220,15 @@ def _run(
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
-    """A bar on standard error, so that standard output stays clean."""
+    """A bar on standard error, if that is a terminal; standard output stays clean."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:>8}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     # Drawing wakes up while windows are timed, so it is done seldom.
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, auto_refresh=False) as progress:
+    with Progress(
+        *columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), auto_refresh=False
+    ) as progress:
         task = progress.add_task("", total=1.0)
 
         def show(phase: str, share: float) -> None:
@@ -286,6 +288,42 @@ def compare(first: Path, second: Path, allow: tuple[str, ...], as_json: bool) ->
     else:
         _print_table(f"{second} over {first}", comparison.table())
         click.echo(comparison.summary())
+
+
+@cli.command()
+@click.argument("network")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--size", default="1024x2048", show_default=True, help="Height x width of the image in pixels.")
+@click.option("--batch", type=int, default=1, show_default=True, help="Images a run.")
+@click.option("--classes", type=int, default=19, show_default=True, help="Score maps.")
+@click.option("--block", default="conv3x3", show_default=True, help="Convolutional block.")
+@click.option("--interaction", default="bilateral_b", show_default=True, help="Path interaction.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights file [default: random weights].")
+@click.option("--dynamic", is_flag=True, help="Leave batch, height and width open.")
+@click.option("--full-resolution", is_flag=True, help="End in each pixel's class at the image's size, not in scores.")
+def export(
+    network: str,
+    path: Path,
+    size: str,
+    batch: int,
+    classes: int,
+    block: str,
+    interaction: str,
+    weights: Path | None,
+    dynamic: bool,
+    full_resolution: bool,
+) -> None:
+    """Write NETWORK (lpsnet-s, lpsnet-step-3, ...) in its deploy form to PATH as ONNX, opset 17."""
+    import lpsnet
+    from microbench.experiments.parsing import parse_resolution
+
+    resolution = parse_resolution(size)
+    built = lpsnet.build(network, classes, block, interaction, deploy=True)
+    if weights is not None:
+        lpsnet.load_weights(built, weights)
+    exported = lpsnet.FullResolutionArgmax(built) if full_resolution else built
+    lpsnet.export_onnx(exported, path, resolution, dynamic=dynamic, batch=batch)
+    click.echo(f"Written: {path}")
 
 
 def main() -> None:

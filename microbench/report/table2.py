@@ -21,8 +21,8 @@ _ROUNDING_GFLOPS = 0.05
 _COUNTED_AS_PAPER = "GMACs with BN"
 
 _WIDTH_NOTE = (
-    "c of the paper's widths is inferred from the printed FLOPs; the paper does not print it. The printed FLOPs agree "
-    f"with \"{_COUNTED_AS_PAPER}\": the convolutions' MACs and fvcore's two operations for each value that a batch norm "
+    "c of the paper's widths is inferred from the printed FLOPs, as the paper does not print it. They agree "
+    f"with \"{_COUNTED_AS_PAPER}\": the convolutions' MACs and fvcore's two operations for each value that a BN "
     "yields before it is folded"
 )
 

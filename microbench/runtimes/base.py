@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microbench.measure.record import Configuration
+from microbench.measure.sampler import one_line
 from microbench.measure.session import Session, check_outputs
 from microbench.measure.workload import Workload
 from microbench.registry import Registry
@@ -41,9 +42,12 @@ class Runtime(ABC):
 
     def missing(self, device: str) -> Optional[str]:
         """Why the runtime cannot run on `device` here, or None if it can. Never raises."""
-        if importlib.util.find_spec(self.module) is None:
-            return f"the Python package {self.distributions[0]} is not installed"
-        return self.missing_device(device)
+        try:
+            if importlib.util.find_spec(self.module) is None:
+                return f"the Python package {self.distributions[0]} is not installed"
+            return self.missing_device(device)
+        except Exception as error:  # installed, but broken: a library that it needs is not there, say
+            return f"the Python package {self.distributions[0]} cannot be used ({one_line(error)})"
 
     def missing_device(self, device: str) -> Optional[str]:
         """Why `device` is out of reach although the package is installed, or None."""

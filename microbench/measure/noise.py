@@ -23,12 +23,12 @@ MAX_PRESSURE_SHARE = 0.10
 """Above this share of the time some task of the machine waited for a core."""
 MAX_STEAL_SHARE = 0.02
 """Above this share of the time the hypervisor ran someone else."""
-MAX_PREEMPTED_SHARE = 0.25
-"""Above this share of a row's windows the scheduler took the core away."""
+MAX_PREEMPTIONS_PER_S = 100.0
+"""Above this rate, in the row's windows, the scheduler took the core away."""
 MAX_WALL_OVER_CPU = 1.03
 """A single-threaded row whose wall clock runs this far ahead of its CPU time was waiting, not computing."""
 MAX_SPREAD = 0.05
-"""Above this, one load of the same model differs from the next by more than any comparison here can bear."""
+"""Above this, one load of the same model, or one moment, differs from the next by more than a comparison can bear."""
 
 
 def involuntary_switches() -> int:
@@ -94,8 +94,8 @@ def _steal_s() -> Optional[float]:
 class Diagnostics:
     """What went on around one row's samples."""
 
-    preempted_share: float
-    """Share of the row's windows in which the scheduler took the core away at least once."""
+    preemptions_per_s: float
+    """How often the scheduler took the core away in a second of the row's windows."""
     wall_over_cpu: float
     """Median wall clock over median CPU time; about 1 for a single-threaded row on a quiet core."""
     spread_between_generations: float
@@ -112,10 +112,10 @@ class Diagnostics:
             found.append(f"tasks waited for a core {self.pressure_share:.0%} of the time")
         if self.steal_share is not None and self.steal_share > MAX_STEAL_SHARE:
             found.append(f"the hypervisor stole {self.steal_share:.0%} of the cores' time")
-        if self.preempted_share > MAX_PREEMPTED_SHARE:
-            found.append(f"{self.preempted_share:.0%} of the windows were preempted")
+        if self.preemptions_per_s > MAX_PREEMPTIONS_PER_S:
+            found.append(f"it was preempted {self.preemptions_per_s:.0f} times a second")
         if single_threaded and self.wall_over_cpu > MAX_WALL_OVER_CPU:
             found.append(f"wall clock is {self.wall_over_cpu:.2f} times the CPU time")
         if self.spread_between_generations > MAX_SPREAD:
-            found.append(f"loads of the same model differ by {self.spread_between_generations:.0%}")
+            found.append(f"its generations differ by {self.spread_between_generations:.0%}")
         return tuple(found)

@@ -239,7 +239,7 @@ def _finish(progress: _Progress, policy: Policy) -> Measurement:
     progress.close()
     readings = [reading for generation in progress.generations for reading in generation.readings]
     diagnostics = Diagnostics(
-        preempted_share=round(sum(r.preemptions > 0 for r in readings) / len(readings), 4),
+        preemptions_per_s=round(sum(r.preemptions for r in readings) * 1e9 / sum(r.wall_ns for r in readings), 1),
         wall_over_cpu=round(float(np.median([r.wall_ns / max(r.cpu_ns, 1) for r in readings])), 4),
         spread_between_generations=round(spread([g.latencies_ms() for g in progress.generations]), 4),
         pressure_share=_mean([s.pressure_share for s in progress.shares]),

@@ -74,9 +74,6 @@ def median_interval(generations: Sequence[Samples], *, seed: int = 0) -> Interva
         return Interval(median, 0.0, math.inf)
     resampled = _bootstrap_medians(generations, seed)
     error = float(np.std(np.log(resampled), ddof=1)) * math.sqrt(count / (count - 1))
-    # The bootstrap of a median is lumpy where generations are few and alike; their own spread keeps it honest.
-    of_generations = np.log([float(np.median(generation)) for generation in generations])
-    error = max(error, float(np.std(of_generations, ddof=1)) / math.sqrt(count))
     reach = student_t_975(count - 1) * error
     return Interval(median, median * math.exp(-reach), median * math.exp(reach))
 

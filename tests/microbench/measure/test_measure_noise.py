@@ -8,7 +8,7 @@ import pytest
 
 from microbench.measure import noise
 from microbench.measure.noise import (
-    MAX_PREEMPTED_SHARE,
+    MAX_PREEMPTIONS_PER_S,
     MAX_PRESSURE_SHARE,
     MAX_SPREAD,
     MAX_STEAL_SHARE,
@@ -19,7 +19,7 @@ from microbench.measure.noise import (
 )
 
 QUIET = Diagnostics(
-    preempted_share=0.0, wall_over_cpu=1.0, spread_between_generations=0.0, pressure_share=0.0, steal_share=0.0
+    preemptions_per_s=0.0, wall_over_cpu=1.0, spread_between_generations=0.0, pressure_share=0.0, steal_share=0.0
 )
 
 
@@ -86,9 +86,9 @@ def test_this_systems_counters_do_not_run_backwards() -> None:
 LIMITS = [
     ("pressure_share", MAX_PRESSURE_SHARE, 0.37, "tasks waited for a core 37% of the time"),
     ("steal_share", MAX_STEAL_SHARE, 0.05, "the hypervisor stole 5% of the cores' time"),
-    ("preempted_share", MAX_PREEMPTED_SHARE, 0.5, "50% of the windows were preempted"),
+    ("preemptions_per_s", MAX_PREEMPTIONS_PER_S, 167.3, "it was preempted 167 times a second"),
     ("wall_over_cpu", MAX_WALL_OVER_CPU, 1.25, "wall clock is 1.25 times the CPU time"),
-    ("spread_between_generations", MAX_SPREAD, 0.12, "loads of the same model differ by 12%"),
+    ("spread_between_generations", MAX_SPREAD, 0.12, "its generations differ by 12%"),
 ]
 
 
@@ -99,7 +99,7 @@ def test_a_diagnostic_beyond_its_limit_is_told_in_words(field: str, limit: float
 
 
 def test_all_reasons_are_told() -> None:
-    loud = Diagnostics(0.5, 1.25, 0.12, 0.37, 0.05)
+    loud = Diagnostics(167.3, 1.25, 0.12, 0.37, 0.05)
     assert set(loud.reasons(single_threaded=True)) == {reason for *_, reason in LIMITS}
 
 

@@ -56,7 +56,7 @@ def export_onnx(
     import onnxscript.optimizer
 
     # Folds the arithmetic that the exporter leaves before every Resize and Reshape to constants where sizes are fixed.
-    model = onnxscript.optimizer.optimize(_traced(network, torch.zeros(shape), dynamic))
+    model = onnxscript.optimizer.optimize(_traced(network, torch.zeros(shape), dynamic), num_iterations=1)
     content = model.SerializeToString()
     if isinstance(destination, str | os.PathLike):
         write_file(destination, content)

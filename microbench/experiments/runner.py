@@ -73,7 +73,9 @@ def run(plan: Plan, on_progress: Callable[[str, float], None] = lambda *_: None)
     Raises:
         InputError: a records file cannot be written or is not one.
     """
-    rows = [_PlannedRow(spec, target) for spec in plan.specs for target in plan.targets]
+    planned = [_PlannedRow(spec, target) for spec in plan.specs for target in plan.targets]
+    # A width given twice, or a runtime by its name and as "auto", is one row.
+    rows = list({row.key: row for row in planned}.values())
     with contextlib.ExitStack() as stack:
         stores = {
             name: stack.enter_context(RecordStore(plan.folder / f"{name}.jsonl"))

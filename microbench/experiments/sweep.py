@@ -159,7 +159,7 @@ class Sweep(Experiment):
         return axes_to_specs(self.name, self.axes)
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
-        """Latency and efficiency against width, with sweet spots where a block has at least three widths."""
+        """Latency and efficiency against width, with sweet spots where a block has at least four widths."""
         data = frame(records)
         curves = curves_of(data)
         return Presentation(

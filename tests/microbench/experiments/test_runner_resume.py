@@ -208,7 +208,6 @@ def test_an_interrupt_keeps_the_rows_that_ended(folder: Path, monkeypatch: pytes
     assert sorted(widths(written(folder))) == [3, 4, 5]
 
 
-@pytest.mark.xfail(strict=True, reason="runner.run does not drop rows that the plan names twice")
 def test_a_row_asked_for_twice_is_measured_once(folder: Path) -> None:
     """For example by `--width 4,4`, or `--runtime auto --runtime onnxruntime`."""
     records = measure(folder, [*specs_of(4), *specs_of(4)], targets=[ONNXRUNTIME, ONNXRUNTIME])

@@ -328,23 +328,30 @@ COVERAGE_ROWS = 300
 
 
 @pytest.mark.parametrize(
-    ("load_effect", "noise", "ci_target"),
-    [(0.01, 0.005, 0.01), (0.02, 0.01, 0.02), (0.005, 0.02, 0.01)],
+    ("load_effect", "noise", "ci_target", "coverage"),
+    [
+        (0.01, 0.005, 0.01, 0.93),
+        (0.02, 0.01, 0.02, 0.93),
+        (0.005, 0.02, 0.01, 0.93),
+        # Rows noisy enough to need some 20 generations are looked at 15 times before they end.
+        (0.02, 0.005, 0.01, 0.90),
+        (0.005, 0.02, 0.005, 0.90),
+    ],
 )
 def test_stopping_when_precise_costs_little_coverage(
-    world: World, load_effect: float, noise: float, ci_target: float
+    world: World, load_effect: float, noise: float, ci_target: float, coverage: float
 ) -> None:
-    """The rule that stops a row looks at its interval after each generation from the sixth on.
+    """The rule that stops a row looks at its 95% interval after each generation from the sixth on.
 
-    It so prefers generations that agree by chance. The interval's small conservatism (97% at a fixed number of
-    generations) pays for that: nine in ten intervals at least, and 19 in 20 or so, still hold the truth.
+    It so prefers generations that agree by chance: of rows that end after eight or so, 95% of the intervals hold the
+    truth; of rows that end after twenty, 91% (2,000 simulated rows of each kind).
     """
     models = [Model(world, f"{i}", 2.5, load_effect, noise) for i in range(COVERAGE_ROWS)]
     found = outcomes(models, Policy(ci_target=ci_target, row_budget_s=1e9))
     intervals = [outcome for outcome in found.values() if isinstance(outcome, Measurement)]
     held = [m.latency_ci_low_ms <= 2.5 <= m.latency_ci_high_ms for m in intervals]
     assert len(held) == COVERAGE_ROWS
-    assert np.mean(held) >= 0.90
+    assert np.mean(held) >= coverage
 
 
 # Failure

@@ -61,7 +61,7 @@ def coverage_of_the_median(generations: int, load_effect: float, noise: Noise) -
     return float(np.mean([interval.low <= truth <= interval.high for interval in intervals]))
 
 
-@pytest.mark.parametrize("generations", [6, 10, 15])
+@pytest.mark.parametrize("generations", [2, 3, 6, 10, 15])
 @pytest.mark.parametrize(
     ("load_effect", "noise"),
     [

@@ -1,0 +1,192 @@
+"""What a user of the `microbench` command sees."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SMALL = ["--block", "conv3x3:bare", "--width", "1..5", "--resolution", "8", "--ci", "0.5", "--budget", "0.1"]
+
+RECORD_FIELDS = {
+    "name", "runtime", "precision", "latency_ms", "latency_ci_low_ms", "latency_ci_high_ms", "samples", "macs",
+    "parameters", "efficiency_mmacs_per_ms", "converged", "noisy", "error",
+}  # fmt: skip
+
+
+def microbench(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "microbench", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def first_run(results: Path) -> dict[str, Any]:
+    done = microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here", "--json")
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_json_is_one_object_with_the_records_and_their_axes(first_run: dict[str, Any]) -> None:
+    assert first_run["experiment"] == "sweep"
+    assert first_run["machine"] == "here"
+    assert [record["width"] for record in first_run["records"]] == [1, 2, 3, 4, 5]
+    for record in first_run["records"]:
+        assert record.keys() >= RECORD_FIELDS
+        assert record["latency_ci_low_ms"] <= record["latency_ms"] <= record["latency_ci_high_ms"]
+        # c * c * 9 weights, each used once for every pixel of the 8 x 8 output map.
+        assert record["macs"] == record["width"] ** 2 * 9 * 64
+        assert record["efficiency_mmacs_per_ms"] == pytest.approx(record["macs"] / 1e6 / record["latency_ms"])
+
+
+def test_figures_tables_and_records_are_written(first_run: dict[str, Any], results: Path) -> None:
+    written = {path.name for path in (results / "here").iterdir()}
+    assert written >= {"sweep.png", "sweep.svg", "sweep.md", "sweep.csv", "sweep.jsonl", "ceilings.jsonl"}
+    assert {Path(path).name for path in first_run["figures"]} == {"sweep.png", "sweep.svg"}
+
+
+def test_a_second_run_measures_nothing_anew_and_says_the_same(first_run: dict[str, Any], results: Path) -> None:
+    before = (results / "here" / "sweep.jsonl").read_bytes()
+    done = microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here", "--json")
+    assert json.loads(done.stdout)["records"] == first_run["records"]
+    assert (results / "here" / "sweep.jsonl").read_bytes() == before
+
+
+def test_without_json_a_table_is_printed(first_run: dict[str, Any], results: Path) -> None:
+    assert first_run
+    done = microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here")
+    assert done.returncode == 0
+    assert "latency ms" in done.stdout
+    assert "conv3x3:bare" in done.stdout
+    assert "sweep.svg" in done.stdout
+
+
+def test_two_runs_are_compared_row_by_row(first_run: dict[str, Any], results: Path) -> None:
+    assert first_run
+    side = str(results / "here" / "sweep.jsonl")
+    done = microbench("compare", side, side, "--json")
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["ratio"] for row in rows] == [1.0] * 5
+
+
+def test_a_row_that_cannot_be_built_is_told_and_the_others_are_measured(tmp_path: Path) -> None:
+    # A ShuffleNet unit has two branches, so it cannot yield a single channel.
+    choice = ["--block", "shufflenet", "--width", "1,2", "--resolution", "8", "--ci", "0.5", "--budget", "0.1"]
+    done = microbench("run", "sweep", *choice, "--results", str(tmp_path), "--json")
+    assert done.returncode == 1
+    narrow, wide = json.loads(done.stdout)["records"]
+    assert narrow["latency_ms"] is None
+    assert "out_channels" in narrow["error"]
+    assert wide["error"] is None
+
+
+BAD_INPUT = [
+    (["run", "figure4", "--runtime", "caffe"], "runtime 'caffe'"),
+    (["run", "figure4", "--precision", "fp8"], "precision"),
+    (["run", "figure4", "--device", "tpu"], "device"),
+    (["run", "figure4", "--runtime", "tensorrt"], "tensorrt"),
+    (["run", "figure4", "--threads", "0"], "threads"),
+    (["run", "figure4", "--ci", "0"], "ci"),
+    (["run", "figure4", "--budget", "-1"], "budget"),
+    (["run", "figure4", "--machine", "../up"], "machine"),
+    (["run", "figure9"], "figure9"),
+    (["run", "sweep", "--block", "resnext"], "block 'resnext'"),
+    (["run", "sweep", "--block", "ghost:ration=2"], "ration"),
+    (["run", "sweep", "--width", "0"], "width '0'"),
+    (["run", "sweep", "--width", "-4"], "width '-4'"),
+    (["run", "sweep", "--in-width", "0"], "in-width"),
+    (["run", "sweep", "--stride", "3"], "stride 3"),
+    (["run", "sweep", "--batch", "0"], "batch"),
+    (["run", "sweep", "--depth", "0"], "depth"),
+    (["run", "sweep", "--resolution", "12x"], "resolution '12x'"),
+    (["run", "table2", "--target-ms", "-3"], "time '-3'"),
+    (["run", "table4", "--resolution", "big"], "resolution 'big'"),
+    (["compare", "nowhere", "nowhere"], "nowhere"),
+    (["export", "lpsnet-xl", "x.onnx"], "network 'lpsnet-xl'"),
+    (["export", "lpsnet-s", "x.onnx", "--size", "0"], "resolution '0'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD_INPUT, ids=[" ".join(arguments) for arguments, _ in BAD_INPUT])
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    arguments: list[str],
+    named: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    # In this process: an interpreter that imports torch takes seconds to start.
+    from microbench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["microbench", *arguments])
+    with pytest.raises(SystemExit) as exit_info:
+        main()
+    assert exit_info.value.code == 2
+    sentence = capsys.readouterr().err
+    assert sentence.startswith("microbench: ")
+    assert sentence.count("\n") == 1
+    assert named in sentence
+    assert "Traceback" not in sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_results_folder_that_is_a_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("not a folder")
+    done = microbench("run", "figure4", "--results", str(tmp_path / "results"))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "cannot be written" in done.stderr
+    assert (tmp_path / "results").read_text() == "not a folder"
+
+
+def test_a_foreign_records_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    foreign = tmp_path / "m" / "figure4.jsonl"
+    foreign.parent.mkdir()
+    foreign.write_text('{"name": "of another program"}\n')
+    done = microbench("run", "figure4", "--results", str(tmp_path), "--machine", "m")
+    assert done.returncode == 2
+    assert "line 1, is not a record of this program" in done.stderr
+    assert foreign.read_text() == '{"name": "of another program"}\n'
+
+
+def test_the_doctor_says_what_is_there_and_how_to_get_what_is_not() -> None:
+    done = microbench("doctor")
+    assert done.returncode == 0
+    assert "onnxruntime" in done.stdout
+    assert "to install:" in done.stdout
+    document = json.loads(microbench("doctor", "--json").stdout)
+    states = {(state["runtime"], state["device"]): state for state in document["runtimes"]}
+    assert states["onnxruntime", "cpu"]["missing"] is None
+    assert all(state["missing"] is None or state["install"] for state in document["runtimes"])
+
+
+def test_a_network_is_exported(tmp_path: Path) -> None:
+    import onnx
+
+    path = tmp_path / "s.onnx"
+    done = microbench("export", "lpsnet-step-0", str(path), "--size", "64x128", "--classes", "11")
+    assert done.returncode == 0, done.stderr
+    (output,) = onnx.load(path).graph.output
+    # N0 sees half the image, and its stages divide that by 16.
+    assert [dimension.dim_value for dimension in output.type.tensor_type.shape.dim] == [1, 11, 2, 4]
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["run", "sweep"], ["run", "table2"], ["compare"], ["export"]])
+def test_help_is_there_for_every_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from microbench.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["microbench", *arguments, "--help"])
+    with pytest.raises(SystemExit) as exit_info:
+        main()
+    assert exit_info.value.code == 0
+    assert "Usage: " in capsys.readouterr().out

@@ -39,7 +39,7 @@ class Policy:
     """Relative half width of the 95% interval at which a row is done."""
     row_budget_s: float = 6.0
     """Seconds that a row's runs may take in all, warming up included; then it ends unconverged, and says so."""
-    min_generations: int = 6
+    min_generations: int = 10
     max_generations: int = 40
     rounds_per_generation: int = 8
     min_window_ms: float = 2.0

@@ -93,33 +93,51 @@ def _bootstrap_medians(generations: Sequence[Samples], seed: int) -> Samples:
 def ratio_interval(numerator: Sequence[Samples], denominator: Sequence[Samples]) -> Interval:
     """The ratio of two latencies with its 95% interval, from generations that were sampled side by side.
 
-    Generation g of both was interleaved, so what disturbed one disturbed the other: the pairs are kept together, and
-    the interval is Student's t on the logarithm of the ratio of each pair's medians. Its centre is their geometric
-    mean: the ratio of the medians over all generations may take the two from generations disturbed unlike.
+    Generation g of both was interleaved, so what disturbed one disturbed the other: the pairs are kept together. The
+    ratio is the Hodges-Lehmann estimate of the pairs' ratios, on logarithms: a generation in which one of the two was
+    held up moves it little, where it would move their mean.
 
     Raises:
         ValueError: fewer than two generations, or not the same number on both sides.
     """
     _require_pairs(numerator, denominator)
     logs = np.log([float(np.median(a)) / float(np.median(b)) for a, b in zip(numerator, denominator)])
-    centre = math.exp(float(np.mean(logs)))
-    reach = student_t_975(len(logs) - 1) * float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
-    return Interval(centre, centre * math.exp(-reach), centre * math.exp(reach))
+    centre, reach = _paired_estimate(logs)
+    return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
 
 
 def difference_interval(minuend: Sequence[Samples], subtrahend: Sequence[Samples]) -> Interval:
     """The difference of two latencies with its 95% interval, from generations that were sampled side by side.
 
-    Student's t on the differences of the pairs' medians, whose mean is its centre; see `ratio_interval`.
+    The Hodges-Lehmann estimate of the differences of the pairs' medians; see `ratio_interval`.
 
     Raises:
         ValueError: fewer than two generations, or not the same number on both sides.
     """
     _require_pairs(minuend, subtrahend)
-    differences = [float(np.median(a)) - float(np.median(b)) for a, b in zip(minuend, subtrahend)]
-    centre = float(np.mean(differences))
-    reach = student_t_975(len(differences) - 1) * float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
+    differences = np.array([float(np.median(a)) - float(np.median(b)) for a, b in zip(minuend, subtrahend)])
+    centre, reach = _paired_estimate(differences)
     return Interval(centre, centre - reach, centre + reach)
+
+
+def hodges_lehmann(values: Samples) -> float:
+    """The median of the averages of all pairs of values, each with itself too (Hodges and Lehmann 1963).
+
+    Nearly as efficient as the mean where the values are normal, and like the median unmoved by a few that are not.
+    """
+    first, second = np.triu_indices(len(values))
+    return float(np.median((values[first] + values[second]) / 2))
+
+
+def _paired_estimate(values: Samples) -> tuple[float, float]:
+    """The Hodges-Lehmann estimate, and the reach of its 95% interval by the bootstrap; see `median_interval`."""
+    count = len(values)
+    rng = np.random.default_rng(0)
+    resampled = values[rng.integers(0, count, size=(_RESAMPLES, count))]
+    first, second = np.triu_indices(count)
+    estimates = np.median((resampled[:, first] + resampled[:, second]) / 2, axis=1)
+    error = float(np.std(estimates, ddof=1)) * math.sqrt(count / (count - 1))
+    return hodges_lehmann(values), student_t_975(count - 1) * error
 
 
 def _require_pairs(first: Sequence[Samples], second: Sequence[Samples]) -> None:

@@ -141,6 +141,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 PATIENT = Policy(row_budget_s=1e9)
+FEWEST = PATIENT.min_generations
 
 
 def outcomes(models: Sequence[Model], policy: Policy = PATIENT) -> dict[str, Outcome]:
@@ -245,8 +246,8 @@ def test_a_row_that_is_done_is_no_longer_run(world: World) -> None:
     quiet, loud = found["quiet"], found["loud"]
     assert isinstance(quiet, Measurement)
     assert isinstance(loud, Measurement)
-    assert len(quiet.generations) == 6 < len(loud.generations)
-    assert len(world.of("quiet", "load")) == len(world.of("quiet", "close")) == 6
+    assert len(quiet.generations) == FEWEST < len(loud.generations)
+    assert len(world.of("quiet", "load")) == len(world.of("quiet", "close")) == FEWEST
 
 
 def test_a_row_is_handed_over_as_soon_as_it_is_done(world: World) -> None:
@@ -257,7 +258,7 @@ def test_a_row_is_handed_over_as_soon_as_it_is_done(world: World) -> None:
         Policy(row_budget_s=1e9),
         lambda row, _: handed_over.append((row.key, len(world.of("loud", "load")))),
     )
-    assert handed_over[0] == ("quiet", 6)
+    assert handed_over[0] == ("quiet", FEWEST)
     assert handed_over[1][0] == "loud"
 
 
@@ -283,7 +284,7 @@ def test_drift_moves_rows_alike_and_leaves_their_ratio(world: World) -> None:
 def test_a_quiet_row_ends_at_the_least_number_of_generations(world: World) -> None:
     found = measured(Model(world, "a", noise=0.001))
     assert found.converged
-    assert len(found.generations) == 6
+    assert len(found.generations) == FEWEST
     assert found.latency_ci_low_ms < 1.0 < found.latency_ci_high_ms
 
 
@@ -297,8 +298,8 @@ def test_a_row_that_converged_is_as_precise_as_asked(world: World, ci_target: fl
 
 
 def test_a_row_too_noisy_for_the_generations_says_that_it_did_not_converge(world: World) -> None:
-    found = measured(Model(world, "a", load_effect=0.2), Policy(row_budget_s=1e9, max_generations=9))
-    assert len(found.generations) == 9
+    found = measured(Model(world, "a", load_effect=0.2), Policy(row_budget_s=1e9, max_generations=12))
+    assert len(found.generations) == 12
     assert not found.converged
 
 
@@ -368,7 +369,7 @@ def test_a_row_that_fails_leaves_its_error_and_the_others_go_on(
     assert failed(found["bad"]) == f"{type(error).__name__}: no kernel for this"
     for key in "ab":
         assert isinstance(found[key], Measurement)
-        assert len(world.of(key, "load")) == 6
+        assert len(world.of(key, "load")) == FEWEST
     assert bad.loads == nth_load + 1
 
 
@@ -396,7 +397,7 @@ def test_all_rows_may_fail(world: World) -> None:
 
 
 def test_a_session_that_cannot_be_freed_at_the_end_keeps_its_samples(world: World) -> None:
-    found = outcomes([Model(world, "a", fail_at={("close", 5): RuntimeError("busy")}), Model(world, "b")])
+    found = outcomes([Model(world, "a", fail_at={("close", FEWEST - 1): RuntimeError("busy")}), Model(world, "b")])
     assert all(isinstance(outcome, Measurement) for outcome in found.values())
 
 

@@ -17,7 +17,8 @@ from microbench.runtimes import AUTO, configure
 
 CEILINGS = "ceilings"
 
-QUICK_CI_TARGET = 0.03
+QUICK_FACTOR = 3
+"""A quick run's intervals may be this many times wider, and its rows take as much less time."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class Settings:
     device: str = AUTO
     threads: int | None = None
     """Worker threads on a CPU; if None, one for blocks and all cores for whole networks."""
-    ci_target: float = 0.01
+    ci_target: float | None = None
+    """Relative half width of the 95% interval; if None, 1% for blocks and 2% for whole networks."""
     row_budget_s: float | None = None
-    """If None, 6 seconds for blocks and 12 for whole networks."""
+    """If None, 6 seconds for blocks and 5 for whole networks."""
     quick: bool = False
-    """Wider intervals, in a quarter of the time."""
+    """Wider intervals, in less time."""
     fresh: bool = False
     """Measure also what is recorded already."""
 
@@ -96,14 +98,17 @@ def _plan(group: Sequence[Experiment], settings: Settings) -> Plan:
 
 
 def _policy(settings: Settings, *, whole_networks: bool) -> Policy:
-    budget_s = settings.row_budget_s
-    if budget_s is None:
-        budget_s = (12.0 if whole_networks else 6.0) / (4 if settings.quick else 1)
-    ci_target = max(settings.ci_target, QUICK_CI_TARGET) if settings.quick else settings.ci_target
+    ci_target, budget_s = (0.02, 5.0) if whole_networks else (0.01, 6.0)
+    if settings.quick:
+        ci_target, budget_s = ci_target * QUICK_FACTOR, budget_s / QUICK_FACTOR
+    if settings.ci_target is not None:
+        ci_target = settings.ci_target
+    if settings.row_budget_s is not None:
+        budget_s = settings.row_budget_s
     if not whole_networks:
         return Policy(ci_target, budget_s)
     # A window is one run of a tenth of a second or more: a few of them in a load say what there is to say of it.
-    return Policy(ci_target, budget_s, min_generations=3 if settings.quick else 5, rounds_per_generation=2)
+    return Policy(ci_target, budget_s, min_generations=4, max_generations=20, rounds_per_generation=4)
 
 
 def _further(group: Sequence[Experiment], records: dict[str, list[Record]], target: Target) -> list[WorkloadSpec]:

@@ -21,6 +21,8 @@ _STAT = Path("/proc/stat")
 
 MAX_PRESSURE_SHARE = 0.10
 """Above this share of the time some task of the machine waited for a core."""
+MAX_PRESSURE_SHARE_OF_WORKERS = 0.25
+"""The same for a row whose own threads fill the cores, so that whatever else runs for a moment has to wait."""
 MAX_STEAL_SHARE = 0.02
 """Above this share of the time the hypervisor ran someone else."""
 MAX_PREEMPTIONS_PER_S = 100.0
@@ -108,7 +110,8 @@ class Diagnostics:
     def reasons(self, *, single_threaded: bool) -> tuple[str, ...]:
         """Why the row is noisy, in words; empty if it is not."""
         found = []
-        if self.pressure_share is not None and self.pressure_share > MAX_PRESSURE_SHARE:
+        max_pressure = MAX_PRESSURE_SHARE if single_threaded else MAX_PRESSURE_SHARE_OF_WORKERS
+        if self.pressure_share is not None and self.pressure_share > max_pressure:
             found.append(f"tasks waited for a core {self.pressure_share:.0%} of the time")
         if self.steal_share is not None and self.steal_share > MAX_STEAL_SHARE:
             found.append(f"the hypervisor stole {self.steal_share:.0%} of the cores' time")

@@ -108,17 +108,17 @@ class Diagnostics:
     """Share of the cores' time that the hypervisor gave to others."""
 
     def reasons(self, *, single_threaded: bool) -> tuple[str, ...]:
-        """Why the row is noisy, in words; empty if it is not."""
+        """Which diagnostics are beyond their limits, with their values; empty if none is."""
         found = []
         max_pressure = MAX_PRESSURE_SHARE if single_threaded else MAX_PRESSURE_SHARE_OF_WORKERS
         if self.pressure_share is not None and self.pressure_share > max_pressure:
-            found.append(f"tasks waited for a core {self.pressure_share:.0%} of the time")
+            found.append(f"pressure {self.pressure_share:.0%}")
         if self.steal_share is not None and self.steal_share > MAX_STEAL_SHARE:
-            found.append(f"the hypervisor stole {self.steal_share:.0%} of the cores' time")
+            found.append(f"steal {self.steal_share:.0%}")
         if self.preemptions_per_s > MAX_PREEMPTIONS_PER_S:
-            found.append(f"it was preempted {self.preemptions_per_s:.0f} times a second")
+            found.append(f"preempted {self.preemptions_per_s:.0f}/s")
         if single_threaded and self.wall_over_cpu > MAX_WALL_OVER_CPU:
-            found.append(f"wall clock is {self.wall_over_cpu:.2f} times the CPU time")
+            found.append(f"wall/CPU {self.wall_over_cpu:.2f}")
         if self.spread_between_generations > MAX_SPREAD:
-            found.append(f"its generations differ by {self.spread_between_generations:.0%}")
+            found.append(f"spread {self.spread_between_generations:.0%}")
         return tuple(found)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
 from microbench.measure.record import Record
 from microbench.report.frame import target_label
 from microbench.report.table import interval_text, remarks, significant
@@ -10,10 +14,22 @@ MIOU = "mIoU % (not trained)"
 """The measured mIoU's column until networks are trained: empty, never filled by the paper's number."""
 
 
+RUN_IN = "run in"
+
+
 def target_of(record: Record) -> str:
     """How a table names what the record was run in."""
     c = record.configuration
     return target_label([c.runtime, c.precision, c.device, c.threads])
+
+
+def network_table(lines: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """The table of these lines; where all rows were run in the same, the heading of the latency says in what."""
+    table = pd.DataFrame(lines)
+    if len(table) and len(table[RUN_IN].unique()) == 1:
+        target = table[RUN_IN].iloc[0]
+        table = table.drop(columns=RUN_IN).rename(columns={"latency ms": f"latency ms, {target}"})
+    return table
 
 
 def measured_cells(record: Record) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from microbench.measure.record import Record
-from microbench.report.network_table import measured_cells, remarks_cell, target_of
+from microbench.report.network_table import RUN_IN, measured_cells, network_table, remarks_cell, target_of
 from microbench.report.published import PAPER_RESOLUTION, published
 from microbench.report.table import significant
 
@@ -56,7 +56,7 @@ def table2(rows: Sequence[ModeRow]) -> tuple[pd.DataFrame, list[str]]:
                 "mode": row.mode,
                 "block": row.block,
                 "c": str(row.record.axes["c"]),
-                "run in": target_of(row.record),
+                RUN_IN: target_of(row.record),
                 **measured_cells(row.record),
                 _COUNTED_AS_PAPER: significant(with_norms) if with_norms else "",
                 "paper's mIoU %": significant(theirs["miou_percent"]) if theirs else "",
@@ -70,7 +70,7 @@ def table2(rows: Sequence[ModeRow]) -> tuple[pd.DataFrame, list[str]]:
             notes += _deviation_note(row, with_norms, theirs["gflops"])
     if any(row.norm_operations is not None for row in rows):
         notes.insert(0, _WIDTH_NOTE)
-    return pd.DataFrame(lines), list(dict.fromkeys(notes))
+    return network_table(lines), list(dict.fromkeys(notes))
 
 
 def _gmacs_with_norms(row: ModeRow) -> float | None:

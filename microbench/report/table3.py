@@ -11,7 +11,7 @@ import pandas as pd
 from microbench.measure.record import Record
 from microbench.measure.statistics import Interval, difference_interval
 from microbench.report.generations import paired
-from microbench.report.network_table import measured_cells, remarks_cell, target_of
+from microbench.report.network_table import RUN_IN, measured_cells, network_table, remarks_cell, target_of
 from microbench.report.published import PAPER_RESOLUTION, published
 from microbench.report.table import significant
 
@@ -77,7 +77,7 @@ def table3(records: Sequence[Record], added: Sequence[AddedLatency]) -> pd.DataF
         lines.append(
             {
                 "interaction": name,
-                "run in": target_of(record),
+                RUN_IN: target_of(record),
                 **measured_cells(record),
                 "added ms (95% CI)": _added_text(by_place.get((name, target_of(record)))),
                 "paper's mIoU %": significant(theirs["miou_percent"]) if theirs else "",
@@ -86,7 +86,7 @@ def table3(records: Sequence[Record], added: Sequence[AddedLatency]) -> pd.DataF
                 **remarks_cell(record),
             }
         )
-    return pd.DataFrame(lines)
+    return network_table(lines)
 
 
 def _added_text(added: AddedLatency | None) -> str:

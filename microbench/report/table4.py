@@ -12,7 +12,7 @@ import pandas as pd
 
 from lpsnet.family import STEPS
 from microbench.measure.record import Record
-from microbench.report.network_table import MIOU, measured_cells, remarks_cell, target_of
+from microbench.report.network_table import MIOU, RUN_IN, measured_cells, network_table, remarks_cell, target_of
 from microbench.report.published import PAPER_RESOLUTION, published
 from microbench.report.table import interval_text, significant
 
@@ -89,7 +89,7 @@ def table4(records: Sequence[Record]) -> pd.DataFrame:
                 "B": _set(architecture.depth),
                 "C": _set(architecture.width),
                 "R": _set(architecture.resolution),
-                "run in": target_of(record),
+                RUN_IN: target_of(record),
                 **{key: value for key, value in measured_cells(record).items() if key != MIOU},
                 "M parameters": significant(record.cost.parameters / 1e6) if record.cost else "",
                 "full-resolution ms": interval_text(full.measurement) if full else "",
@@ -98,7 +98,7 @@ def table4(records: Sequence[Record]) -> pd.DataFrame:
                 **remarks_cell(record),
             }
         )
-    return pd.DataFrame(lines)
+    return network_table(lines)
 
 
 def _set(values: Sequence[object]) -> str:

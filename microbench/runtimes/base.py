@@ -17,7 +17,7 @@ from microbench.measure.workload import Workload
 from microbench.registry import Registry
 
 TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "fp16": 2e-2, "bf16": 8e-2, "int8": 2e-1}
-"""Largest error of a session's output as a share of the reference's largest magnitude, by precision."""
+"""Largest error of a session's output, by precision; see `check_outputs` for what the error is."""
 
 _PAGE_BYTES = 4096
 _CACHE_LINE_BYTES = 64

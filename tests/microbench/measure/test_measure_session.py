@@ -20,10 +20,20 @@ def test_an_equal_output_is_right_at_any_tolerance() -> None:
     check(REFERENCE.copy(), tolerance=0.0)
 
 
-def test_the_error_is_a_share_of_the_largest_magnitude() -> None:
-    check(REFERENCE + np.float32(0.039))
-    with pytest.raises(WrongOutputError, match=r"differs from the float32 reference by 0\.011, allowed 0\.01$"):
-        check(REFERENCE + np.float32(0.043))
+def test_the_error_is_a_root_mean_square_as_a_share_of_the_references() -> None:
+    # The reference's is sqrt((16 + 4 + 1) / 4) = 2.291, of which 1% is 0.0229.
+    check(REFERENCE + np.float32(0.022))
+    with pytest.raises(WrongOutputError, match=r"differs from the float32 reference by 0\.012, allowed 0\.01$"):
+        check(REFERENCE + np.float32(0.0275))
+
+
+def test_of_a_map_of_classes_the_error_is_the_share_of_its_places_that_differ() -> None:
+    classes = np.array([[7, 0, 18, 255]], dtype=np.uint8)
+    check(classes.copy(), tolerance=0.0, reference=classes)
+    neighbour = np.array([[8, 0, 18, 255]], dtype=np.uint8)
+    check(neighbour, tolerance=0.25, reference=classes)
+    with pytest.raises(WrongOutputError, match=r"by 0\.25, allowed 0\.2$"):
+        check(neighbour, tolerance=0.2, reference=classes)
 
 
 def test_a_small_value_may_be_off_by_what_a_large_one_may() -> None:

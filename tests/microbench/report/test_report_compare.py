@@ -56,7 +56,7 @@ def failed(name: str) -> Record:
 
 
 def noisy(name: str, latency_ms: float) -> Record:
-    return record(name, measurement=measured(latency_ms, noise_reasons=("it was preempted 300 times a second",)))
+    return record(name, measurement=measured(latency_ms, noise_reasons=("preempted 300/s",)))
 
 
 def on_host(host: str) -> dict[str, Any]:

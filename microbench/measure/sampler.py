@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Callable, Optional, Sequence, Union
@@ -26,9 +27,14 @@ _RESOLUTION_FACTOR = 1000
 """A window lasts at least this many ticks of the clock."""
 _WARMUP_AGREEMENT = 0.02
 _MAX_WARMUP_WINDOWS = 20
+_PRIME_MS = 10.0
+_PRIME_RUNS = 3
 _PRIMED_BELOW_MS = 20.0
-"""Runs shorter than this are run once untimed before each window: the other rows have just emptied the caches, and
-the latency reported is that of back-to-back runs. For longer runs the caches' share is lost in the run."""
+_UNPRIMED_FROM_MS = 100.0
+"""Each window is led in by untimed runs: the other rows have just emptied the caches, and the latency reported is that
+of back-to-back runs. Short runs are repeated for at least this time and often, as a cache may take several passes over
+maps of its own size until it keeps what it should (here 10% at 16 channels); a run of 20 ms or more has one run ahead
+of it, and in one of 100 ms or more the caches' share is lost."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,8 @@ class _Progress:
     session: Optional[Session] = None
     runs: int = 1
     """Runs a window."""
-    primed: bool = True
+    prime_runs: int = 1
+    """Untimed runs before a window."""
     loads: int = 0
     spent_s: float = 0.0
     generations: list[Generation] = field(default_factory=list)
@@ -209,16 +216,22 @@ def _warm_up(progress: _Progress, policy: Policy) -> None:
         elif abs(run_ns / previous_ns - 1) < _WARMUP_AGREEMENT:
             break
         previous_ns = run_ns
-    progress.primed = run_ns < _PRIMED_BELOW_MS * 1e6
+    progress.prime_runs = _prime_runs(run_ns / 1e6)
     progress.spent_s += time.perf_counter() - start
+
+
+def _prime_runs(run_ms: float) -> int:
+    if run_ms < _PRIMED_BELOW_MS:
+        return max(_PRIME_RUNS, math.ceil(_PRIME_MS / run_ms))
+    return 1 if run_ms < _UNPRIMED_FROM_MS else 0
 
 
 def _take_window(progress: _Progress) -> None:
     session = progress.session
     assert session is not None
     start = time.perf_counter()
-    if progress.primed:
-        session.enqueue(1)
+    if progress.prime_runs:
+        session.enqueue(progress.prime_runs)
         session.synchronize()
     progress.readings.append(session.read(progress.runs))
     progress.spent_s += time.perf_counter() - start

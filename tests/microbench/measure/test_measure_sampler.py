@@ -43,11 +43,11 @@ class World:
         return [event for event in self.events if event.key == key and event.what in whats]
 
     def windows(self) -> list[Event]:
-        """The timed windows: those of a model under 20 ms follow an untimed run of the same model."""
+        """The timed windows: those of a model under 100 ms follow untimed runs of the same model."""
         return [
             event
             for before, event in zip(self.events, self.events[1:], strict=False)
-            if event.what == "read" and before == Event("enqueue", event.key, event.load, 1)
+            if event.what == "read" and (before.what, before.key, before.load) == ("enqueue", event.key, event.load)
         ]
 
 
@@ -305,8 +305,8 @@ def test_a_row_too_noisy_for_the_generations_says_that_it_did_not_converge(world
 
 def test_a_row_ends_when_its_budget_is_spent(world: World) -> None:
     found = measured(Model(world, "a", latency_ms=5.0, load_effect=0.2), Policy(row_budget_s=0.5))
-    # About 40 + 40 ms of windows and untimed runs a generation, and 15 ms of warming up.
-    assert 5 <= len(found.generations) <= 7
+    # About 40 ms of windows a generation, 120 ms of untimed runs, and 15 ms of warming up.
+    assert 3 <= len(found.generations) <= 4
     assert not found.converged
 
 
@@ -322,7 +322,7 @@ def test_one_rows_budget_is_not_spent_by_the_others(world: World) -> None:
     found = outcomes([dear, cheap], Policy(row_budget_s=1.0))
     spent = {key: len(outcome.generations) for key, outcome in found.items() if isinstance(outcome, Measurement)}
     assert spent["dear"] == 2
-    assert spent["cheap"] > 10
+    assert spent["cheap"] > 7
 
 
 COVERAGE_ROWS = 300
@@ -491,14 +491,18 @@ def test_a_long_run_is_a_window_of_its_own(world: World) -> None:
     assert {reading.runs for generation in found.generations for reading in generation.readings} == {1}
 
 
-def test_a_short_run_is_run_once_untimed_before_each_window(world: World) -> None:
-    found = measured(Model(world, "a", latency_ms=1.0))
+@pytest.mark.parametrize(("latency_ms", "runs"), [(0.1, 100), (1.0, 10), (5.0, 3), (15.0, 3), (50.0, 1)])
+def test_untimed_runs_lead_each_window_in_until_the_caches_hold_what_they_should(
+    world: World, latency_ms: float, runs: int
+) -> None:
+    """For at least 10 ms and 3 runs, or a single run of 20 ms or more."""
+    found = measured(Model(world, "a", latency_ms=latency_ms))
     assert len(world.of("a", "enqueue")) == found.samples
-    assert {event.runs for event in world.of("a", "enqueue")} == {1}
+    assert {event.runs for event in world.of("a", "enqueue")} <= {runs, runs + 1}
 
 
-def test_a_run_long_enough_to_fill_the_caches_itself_is_spared_that(world: World) -> None:
-    measured(Model(world, "a", latency_ms=30.0))
+def test_a_run_in_which_the_caches_share_is_lost_is_spared_that(world: World) -> None:
+    measured(Model(world, "a", latency_ms=150.0))
     assert world.of("a", "enqueue") == []
 
 
@@ -547,7 +551,7 @@ def test_loads_that_differ_are_told(world: World) -> None:
 
 def test_the_99th_percentile_is_told_of_662_single_runs_and_no_fewer(world: World) -> None:
     def p99_of(latency_ms: float, rounds: int) -> float | None:
-        policy = Policy(min_generations=6, rounds_per_generation=rounds)
+        policy = Policy(min_generations=6, rounds_per_generation=rounds, row_budget_s=1e9)
         return measured(Model(world, "a", latency_ms=latency_ms, noise=0.01), policy).latency_p99_ms
 
     assert p99_of(5.0, rounds=110) is None

@@ -76,7 +76,7 @@ def _run_options(command: Command) -> Command:
                           "[default: 0.01 for blocks, 0.02 for whole networks]."),
         click.option("--budget", "row_budget_s", type=float,
                      help="Seconds after which a row ends unconverged [default: 6 for blocks, 5 for whole networks]."),
-        click.option("--quick", is_flag=True, help="Intervals three times as wide, in a third of the time."),
+        click.option("--quick", is_flag=True, help="Intervals three times as wide, no width search."),
         click.option("--fresh", is_flag=True, help="Measure again what is recorded already."),
         click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
                      help="Folder of all machines' results."),

@@ -6,8 +6,14 @@ from pathlib import Path
 import pytest
 
 from blocks.registry import BLOCKS
+from microbench.experiments import EXPERIMENTS
+from microbench.measure.record import Record
+from microbench.measure.store import latest, read_records
+from microbench.report.compare import compare_records, read_side
 
 ROOT = Path(__file__).parents[1]
+MEASURED = ROOT / "results" / "xeon-2-cores"
+MEASURED_AGAIN = ROOT / "results" / "xeon-2-cores-again"
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 
 
@@ -28,6 +34,37 @@ def test_code_in_a_document_runs(document: str, index: int, tmp_path: Path, monk
 def test_files_that_a_document_links_are_there(document: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text())
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def records_of(folder: Path, experiment: str) -> list[Record]:
+    return latest(read_records(folder / f"{experiment}.jsonl"))
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What the committed records say, in the words of the command."""
+    folder = tmp_path_factory.mktemp("figures")
+    ceilings = records_of(MEASURED, "ceilings")
+    experiments = [EXPERIMENTS.make(name) for name in EXPERIMENTS.names]
+    return [
+        finding
+        for experiment in experiments
+        if experiment.in_all
+        for finding in experiment.present(records_of(MEASURED, experiment.name), ceilings, folder).findings
+    ]
+
+
+def test_every_finding_that_the_readme_quotes_follows_from_the_committed_records(findings: list[str]) -> None:
+    (quoted,) = re.findall(r"```findings\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert quoted
+    assert [line for line in quoted.splitlines() if line.removeprefix("- ") not in findings] == []
+
+
+def test_the_agreement_of_two_runs_that_the_readme_quotes_follows_from_the_committed_records() -> None:
+    (quoted,) = re.findall(r"```agreement\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    for name in ("figure4", "figure5"):
+        sides = [read_side(folder / f"{name}.jsonl") for folder in (MEASURED, MEASURED_AGAIN)]
+        assert compare_records(*sides).summary().split(". ")[0].rstrip(".") in quoted
 
 
 def test_the_readme_shows_three_pieces_of_code_and_contributing_one() -> None:

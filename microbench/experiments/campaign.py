@@ -37,7 +37,7 @@ class Settings:
     row_budget_s: float | None = None
     """If None, 6 seconds for blocks and 5 for whole networks."""
     quick: bool = False
-    """Wider intervals, in less time."""
+    """Wider intervals in less time, and no search of widths."""
     fresh: bool = False
     """Measure also what is recorded already."""
 
@@ -73,7 +73,7 @@ def conduct(
     for group, plan in plans:
         _add(records, run(plan, on_progress))
         for target in plan.targets:
-            while further := _further(group, records, target):
+            while not settings.quick and (further := _further(group, records, target)):
                 asked = Plan(further, [target], plan.policy, plan.folder, fresh=False)
                 _add(records, run(asked, on_progress))
     return records

@@ -5,7 +5,7 @@ from lpsnet.export import export_onnx
 from lpsnet.family import NAMES, architecture, table2_architecture
 from lpsnet.full_resolution import FullResolutionArgmax
 from lpsnet.network import MultiPathNetwork, NetworkDesign, build, to_deploy
-from lpsnet.weights import load_weights, save_weights
+from lpsnet.weights import load_network, load_weights, save_weights
 
 __all__ = [
     "NAMES",
@@ -16,6 +16,7 @@ __all__ = [
     "architecture",
     "build",
     "export_onnx",
+    "load_network",
     "load_weights",
     "save_weights",
     "table2_architecture",

@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from lpsnet.architecture import Architecture
 from lpsnet.files import write_file
 from lpsnet.network import Form, MultiPathNetwork, NetworkDesign, to_deploy
 from microbench.errors import InputError
@@ -29,13 +30,20 @@ _BUILT_WITH: dict[Form, str] = {
 }
 
 
-def save_weights(network: MultiPathNetwork, path: str | os.PathLike[str]) -> None:
+def save_weights(network: MultiPathNetwork, path: str | os.PathLike[str], *, half: bool = False) -> None:
     """Write a network's weights, with a description of the network, as a safetensors file.
 
+    Args:
+        network: in any form; it is left as it is.
+        path: where to; its name ends in .safetensors.
+        half: write float16, at half the size; they are widened again when they are loaded.
+
     Raises:
-        InputError: the file cannot be written.
+        InputError: the file cannot be written, or `half` is asked for and a weight is too large for it.
     """
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    if half:
+        tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
     metadata = {_DESIGN_KEY: json.dumps(_description(network.design))}
     write_file(path, safetensors.torch.save(tensors, metadata))
 
@@ -75,6 +83,38 @@ def load_weights(network: MultiPathNetwork, path: str | os.PathLike[str]) -> Non
     network.load_state_dict(to_deploy(trained).state_dict())
 
 
+def load_network(path: str | os.PathLike[str]) -> MultiPathNetwork:
+    """Build the network that a file of `save_weights` describes, with its weights.
+
+    Args:
+        path: a safetensors file of ours.
+
+    Returns:
+        The network in the form that the file holds, in float32 and evaluation mode.
+
+    Raises:
+        InputError: the file is missing or corrupt, does not say what network it is of, or holds other weights than that
+            network's.
+    """
+    tensors, description = _read(Path(path))
+    design = _design(description, path)
+    form = min(_BUILT_WITH, key=lambda form: len(_misfits(_blank(design, form), tensors)))
+    network = MultiPathNetwork(design, reparameterised=form == "reparameterised")
+    if form == "deploy":
+        network = to_deploy(network)
+    load_weights(network, path)
+    return network.eval()
+
+
+def _halved(name: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    halved = tensor.half()
+    if not torch.isfinite(halved).all():
+        raise InputError(f"half must be False for this network: {name} holds values beyond float16's range.")
+    return halved
+
+
 def _require_same_network(design: NetworkDesign, description: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Compare what the file says about its network, if it does, with what is to be loaded."""
     for field, wanted in _description(design).items():
@@ -101,6 +141,24 @@ def _description(design: NetworkDesign) -> dict[str, Any]:
     }
     rebuilt: dict[str, Any] = json.loads(json.dumps(described))
     return rebuilt
+
+
+def _design(description: dict[str, Any], path: str | os.PathLike[str]) -> NetworkDesign:
+    """The inverse of `_description`."""
+    try:
+        return NetworkDesign(
+            architecture=Architecture(description["depth"], description["width"], description["resolution"]),
+            num_classes=description["num_classes"],
+            block=description["block"],
+            block_options={**description["block_options"]},
+            interaction=description["interaction"],
+            interaction_options={**description["interaction_options"]},
+            interaction_stages=tuple(description["interaction_stages"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"weights {str(path)!r} do not say what network they are of; only files that `save_weights` wrote do."
+        ) from error
 
 
 def _blank(design: NetworkDesign, form: Form) -> MultiPathNetwork:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from microbench import __version__
-from microbench.errors import InputError
+from microbench.commands.bundle import bundle
+from microbench.commands.console import print_table, progress_bar
+from microbench.commands.evaluate import evaluate
+from microbench.commands.import_records import import_records
+from microbench.commands.predict import predict
+from microbench.commands.presenting import present
+from microbench.commands.show import show
+from microbench.commands.train import train
+from microbench.errors import EXIT_BAD_INPUT, EXIT_ROWS_FAILED, EXIT_STOPPED, InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from microbench.experiments.base import Experiment
     from microbench.experiments.sweep import Sweep
-
-EXIT_ROWS_FAILED = 1
-EXIT_BAD_INPUT = 2
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -69,6 +71,10 @@ def _run_options(command: Command) -> Command:
         click.option("--precision", "precisions", multiple=True, default=("fp32",), show_default=True,
                      help="fp32, tf32, fp16, bf16 or int8, where the runtime has it; repeatable."),
         click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto."),
+        click.option("--timing", "timings", multiple=True, default=("auto",), show_default=True,
+                     help="On a GPU: kernel_span (auto), isolated or end_to_end; repeatable, each a row of its own."),
+        click.option("--l2", "l2_states", multiple=True, default=("hot",), show_default=True,
+                     help="On a GPU: hot, or cold to find the inputs outside its cache in each run; repeatable."),
         click.option("--threads", type=int,
                      help="Worker threads on a CPU [default: 1 for blocks, all cores for whole networks]."),
         click.option("--ci", "ci_target", type=float,
@@ -76,7 +82,8 @@ def _run_options(command: Command) -> Command:
                           "[default: 0.01 for blocks, 0.02 for whole networks]."),
         click.option("--budget", "row_budget_s", type=float,
                      help="Seconds after which a row ends unconverged [default: 6 for blocks, 5 for whole networks]."),
-        click.option("--quick", is_flag=True, help="Intervals three times as wide, no width search."),
+        click.option("--quick", is_flag=True,
+                     help="Intervals three times as wide, no width search, no full-resolution rows."),
         click.option("--fresh", is_flag=True, help="Measure again what is recorded already."),
         click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
                      help="Folder of all machines' results."),
@@ -189,68 +196,17 @@ def _run(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    from microbench.experiments.campaign import CEILINGS, Settings, conduct, machine_folder
+    from microbench.experiments.campaign import CEILINGS, Settings, conduct
     from microbench.measure.environment import machine_name
-    from microbench.report.table import write_table
+    from microbench.measure.store import machine_folder
 
     name = machine or machine_name()
     folder = machine_folder(results, name)
-    with _progress(quiet=as_json) as on_progress:
+    with progress_bar(quiet=as_json) as on_progress:
         records = conduct(experiments, Settings(folder, **settings), on_progress)
-
-    shown: dict[str, Any] = {"experiment": title, "machine": name, "records": [], "findings": {}, "figures": []}
-    ceilings = records.get(CEILINGS, [])
-    for experiment in experiments:
-        own = records[experiment.name]
-        presentation = experiment.present(own, ceilings, folder)
-        files = write_table(presentation.table, own, folder / experiment.name)
-        shown["records"] += [record.as_row() for record in own]
-        shown["findings"][experiment.name] = presentation.data
-        shown["figures"] += [str(path) for path in presentation.figures]
-        if not as_json:
-            _print_table(f"{experiment.title} [{name}]", presentation.table)
-            for finding in presentation.findings:
-                click.echo(f"- {finding}")
-            click.echo("Written: " + ", ".join(str(path) for path in (*files, *presentation.figures)) + "\n")
-    if as_json:
-        shown["ceilings"] = [record.as_row() for record in ceilings]
-        click.echo(json.dumps(shown, allow_nan=False))
+    present(experiments, records, records.get(CEILINGS, []), folder, title=title, as_json=as_json)
     if any(record.error for own in records.values() for record in own):
         sys.exit(EXIT_ROWS_FAILED)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
-    """A bar on standard error, if that is a terminal; standard output stays clean."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:>8}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    # Drawing wakes up while windows are timed, so it is done seldom.
-    with Progress(
-        *columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), auto_refresh=False
-    ) as progress:
-        task = progress.add_task("", total=1.0)
-
-        def show(phase: str, share: float) -> None:
-            progress.update(task, description=phase, completed=share, refresh=True)
-
-        yield show
-
-
-def _print_table(title: str, table: pd.DataFrame) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(title=title, box=box.SIMPLE, title_justify="left")
-    for column in table.columns:
-        numeric = column not in ("block", "runtime", "precision", "device", "ceiling", "remarks")
-        shown.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
-    for row in table.astype(str).to_numpy().tolist():
-        shown.add_row(*row)
-    # Piped into a file, a table as wide as it needs is better than one folded to 80 columns.
-    Console(width=None if sys.stdout.isatty() else 160).print(shown)
 
 
 @cli.command()
@@ -287,7 +243,7 @@ def compare(first: Path, second: Path, allow: tuple[str, ...], as_json: bool) ->
     if as_json:
         click.echo(json.dumps(comparison.as_json(), allow_nan=False))
     else:
-        _print_table(f"{second} over {first}", comparison.table())
+        print_table(f"{second} over {first}", comparison.table())
         click.echo(comparison.summary())
 
 
@@ -327,6 +283,14 @@ def export(
     click.echo(f"Written: {path}")
 
 
+cli.add_command(bundle)
+cli.add_command(import_records)
+cli.add_command(show)
+cli.add_command(train)
+cli.add_command(evaluate)
+cli.add_command(predict)
+
+
 def main() -> None:
     """The `microbench` command."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
@@ -338,7 +302,7 @@ def main() -> None:
         _fail(error.format_message())
     except (click.Abort, KeyboardInterrupt):
         click.echo("microbench: stopped; finished rows are kept, the same command goes on from there.", err=True)
-        sys.exit(130)
+        sys.exit(EXIT_STOPPED)
     else:
         sys.exit(code if isinstance(code, int) else 0)
 

@@ -1,8 +1,14 @@
-"""The one exception that a user's own mistake may end in."""
+"""The one exception that a user's own mistake may end in, and how commands end."""
 
 from __future__ import annotations
 
 from typing import Iterable
+
+EXIT_ROWS_FAILED = 1
+"""All was done but for some rows, each of which says why."""
+EXIT_BAD_INPUT = 2
+EXIT_STOPPED = 130
+"""As a shell says of a command that Ctrl-C ended."""
 
 
 class InputError(ValueError):

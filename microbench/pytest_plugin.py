@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from microbench.experiments.runner import Target
     from microbench.measure.session import Session
     from microbench.measure.workload import Workload, WorkloadSpec
+    from microbench.runs.runner import Target
 
 _TARGETS = pytest.StashKey["list[Target]"]()
 
@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _targets(config: pytest.Config) -> list[Target]:
     from microbench import runtimes
     from microbench.errors import InputError
-    from microbench.experiments.runner import Target
+    from microbench.runs.runner import Target
 
     try:
         return [

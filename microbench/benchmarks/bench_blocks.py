@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 import blocks
-from microbench.experiments.runner import Target
 from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
 from microbench.measure.workload import WorkloadSpec
+from microbench.runs.runner import Target
 
 SPECS = axes_to_specs(
     "blocks", Axes(blocks=tuple(BlockChoice(name) for name in blocks.NAMES), widths=(32,), strides=(1, 2))

@@ -8,8 +8,8 @@ import pytest
 
 from microbench.experiments.figure4 import Figure4
 from microbench.experiments.figure5 import Figure5
-from microbench.experiments.runner import Target
 from microbench.measure.workload import WorkloadSpec
+from microbench.runs.runner import Target
 
 
 def _block_and_width(spec: WorkloadSpec) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from microbench.experiments.runner import Target
 from microbench.experiments.table4 import FULL_RESOLUTION_STEPS, Table4
 from microbench.measure.workload import WorkloadSpec
+from microbench.runs.runner import Target
 
 SPECS = [spec for spec in Table4().specs() if spec.axes["step"] in FULL_RESOLUTION_STEPS]
 

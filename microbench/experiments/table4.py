@@ -29,11 +29,15 @@ class Table4(Experiment):
     resolution: tuple[int, int] = field(default=(1024, 2048), metadata=RESOLUTION_OPTION)
 
     def specs(self) -> list[WorkloadSpec]:
-        """Fifteen steps to the score maps, three of them to the class map."""
-        to_scores = [
+        """Fifteen steps to the score maps."""
+        return [
             network_spec(self.name, f"step-{step}", NetworkChoice(architecture), self.resolution, {"step": step})
             for step, architecture in enumerate(STEPS)
         ]
+
+    def refine(self, records: Sequence[Record]) -> list[WorkloadSpec]:
+        """Three steps to the class map: a quick run leaves them out."""
+        known = {record.name for record in records}
         to_classes = [
             network_spec(
                 self.name,
@@ -44,7 +48,7 @@ class Table4(Experiment):
             )
             for step in FULL_RESOLUTION_STEPS
         ]
-        return [*to_scores, *to_classes]
+        return [spec for spec in to_classes if spec.name not in known]
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
         """The steps beside the published latencies, and how well the two columns agree."""

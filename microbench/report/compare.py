@@ -129,7 +129,7 @@ def _require_equal(field: str, name: RowName, first: str, second: str, allow: fr
 
 def _row_name(record: Record) -> RowName:
     c = record.configuration
-    return (record.experiment, record.name, c.runtime, c.precision, c.device, str(c.threads))
+    return (record.experiment, record.name, c.runtime, c.precision, c.device, str(c.threads), c.timing, c.l2)
 
 
 def _compare(first: Record, second: Record) -> ComparedRow:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from microbench.measure.record import Record
 from microbench.measure.statistics import ratio_interval
-from microbench.report.frame import TARGET_COLUMNS, measured, target_label
+from microbench.report.frame import TARGET_COLUMNS, configuration_label, measured, target_label
 from microbench.report.generations import paired
 from microbench.report.published import published
 from microbench.report.style import BLUE, GREY, RED, new_figure, save
@@ -58,9 +58,8 @@ def _efficiency_ratio(first: Record, second: Record) -> EfficiencyRatio:
     pairs = paired(first, second)
     slowdown = ratio_interval([b for _, b in pairs], [a for a, _ in pairs])
     macs = first.cost.macs / second.cost.macs if first.cost and second.cost else math.nan
-    c = first.configuration
     return EfficiencyRatio(
-        target=target_label([c.runtime, c.precision, c.device, c.threads]),
+        target=configuration_label(first.configuration),
         ratio=macs * slowdown.median,
         low=macs * slowdown.low,
         high=macs * slowdown.high,

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from microbench.measure.record import Record
+from microbench.measure.record import Configuration, Record
+from microbench.measure.timing import COLD
 
-TARGET_COLUMNS = ["runtime", "precision", "device", "threads"]
-"""What a row was run in."""
+TARGET_COLUMNS = ["runtime", "precision", "device", "threads", "timing", "l2"]
+"""What a row was run in, and what of it was timed: rows that differ in any of these share no curve."""
 
 _NUMBERS = (
     "latency_ms", "latency_ci_low_ms", "latency_ci_high_ms", "latency_p99_ms", "cpu_ms", "macs", "parameters",
@@ -33,6 +34,13 @@ def measured(data: pd.DataFrame) -> pd.DataFrame:
 
 def target_label(values: Sequence[object]) -> str:
     """How a figure names the values of `TARGET_COLUMNS`, e.g. "onnxruntime fp32, 1 thread"."""
-    runtime, precision, device, threads = values
-    where = f"{threads} thread{'s' if threads != 1 else ''}" if device == "cpu" else str(device)
-    return f"{runtime} {precision}, {where}"
+    runtime, precision, device, threads, timing, l2 = values
+    if device == "cpu":
+        return f"{runtime} {precision}, {threads} thread{'s' if threads != 1 else ''}"
+    cold = ", cold inputs" if l2 == COLD else ""
+    return f"{runtime} {precision}, {device}, {str(timing).replace('_', ' ')}{cold}"
+
+
+def configuration_label(configuration: Configuration) -> str:
+    """The same of a record's configuration."""
+    return target_label([getattr(configuration, column) for column in TARGET_COLUMNS])

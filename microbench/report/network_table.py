@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from microbench.measure.record import Record
-from microbench.report.frame import target_label
-from microbench.report.table import interval_text, remarks, significant
+from microbench.measure.wording import interval_text, remarks, significant
+from microbench.report.frame import configuration_label
 
 MIOU = "mIoU % (not trained)"
 """The measured mIoU's column until networks are trained: empty, never filled by the paper's number."""
@@ -19,8 +19,7 @@ RUN_IN = "run in"
 
 def target_of(record: Record) -> str:
     """How a table names what the record was run in."""
-    c = record.configuration
-    return target_label([c.runtime, c.precision, c.device, c.threads])
+    return configuration_label(record.configuration)
 
 
 def network_table(lines: Sequence[Mapping[str, str]]) -> pd.DataFrame:

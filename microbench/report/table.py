@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from microbench.measure.measurement import Measurement
 from microbench.measure.record import Record
+from microbench.measure.wording import interval_text, remarks, significant
 from microbench.report.frame import TARGET_COLUMNS, frame
 from microbench.report.roofline import attained_share
 
+_GPU_COLUMNS = ("timing", "l2")
 _SHOWN_AXES = ("block", "width", "in_width", "resolution", "stride", "batch", "depth")
 
 
@@ -24,7 +24,7 @@ def figure_table(records: Sequence[Record], ceilings: Sequence[Record]) -> pd.Da
         if axis in ("block", "width") or _varies(data[axis]):
             table[axis] = data[axis]
     for column in TARGET_COLUMNS:
-        if column == "runtime" or _varies(data[column]):
+        if column == "runtime" or _varies(data[column]) or _is_of_a_gpu(data, column):
             table[column] = data[column]
     table["latency ms"] = [interval_text(record.measurement) for record in records]
     table["MMACs"] = (data["macs"] / 1e6).map(significant)
@@ -37,7 +37,8 @@ def figure_table(records: Sequence[Record], ceilings: Sequence[Record]) -> pd.Da
 def ceiling_table(records: Sequence[Record]) -> pd.DataFrame:
     """One line a ceiling: its rate in GMACs/s or GB/s."""
     data = frame(records)
-    table = data[["ceiling", *TARGET_COLUMNS]].copy()
+    columns = [column for column in TARGET_COLUMNS if column not in _GPU_COLUMNS or _is_of_a_gpu(data, column)]
+    table = data[["ceiling", *columns]].copy()
     table["latency ms"] = [interval_text(record.measurement) for record in records]
     table["GMACs/s"] = data["efficiency_mmacs_per_ms"].map(lambda rate: significant(rate) if rate else "")
     table["GB/s"] = (data["moved_bytes"] / data["latency_ms"] / 1e6).map(significant)
@@ -45,34 +46,13 @@ def ceiling_table(records: Sequence[Record]) -> pd.DataFrame:
     return table
 
 
+def _is_of_a_gpu(data: pd.DataFrame, column: str) -> bool:
+    """Whether the column says something of a GPU's rows that no table may leave out."""
+    return column in _GPU_COLUMNS and bool((data["device"] != "cpu").any())
+
+
 def _varies(column: pd.Series) -> bool:
     return len(column.unique()) > 1
-
-
-def remarks(record: Record) -> str:
-    """What a reader must know before trusting the row; empty if nothing."""
-    measurement = record.measurement
-    if measurement is None:
-        return record.error or "not measured"
-    found = [] if measurement.converged else ["not converged"]
-    if measurement.noisy:
-        found.append("noisy: " + "; ".join(measurement.noise_reasons))
-    return ", ".join(found)
-
-
-def interval_text(measurement: Measurement | None) -> str:
-    """Latency in milliseconds and half the width of its 95% interval, e.g. "2.034 ±0.6%"."""
-    if measurement is None:
-        return ""
-    half = (measurement.latency_ci_high_ms - measurement.latency_ci_low_ms) / 2 / measurement.latency_ms
-    return f"{significant(measurement.latency_ms)} ±{half:.1%}"
-
-
-def significant(value: float) -> str:
-    """Four significant digits, without an exponent; nothing for a NaN."""
-    if math.isnan(value):
-        return ""
-    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def write_table(table: pd.DataFrame, records: Sequence[Record], stem: Path) -> tuple[Path, Path]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from microbench.measure.record import Record
+from microbench.measure.wording import significant
 from microbench.report.network_table import RUN_IN, measured_cells, network_table, remarks_cell, target_of
 from microbench.report.published import PAPER_RESOLUTION, published
-from microbench.report.table import significant
 
 _CLOSE = 0.03
 """Counts this close to the published FLOPs, relative to them, need no explanation."""

@@ -10,10 +10,10 @@ import pandas as pd
 
 from microbench.measure.record import Record
 from microbench.measure.statistics import Interval, difference_interval
+from microbench.measure.wording import significant
 from microbench.report.generations import paired
 from microbench.report.network_table import RUN_IN, measured_cells, network_table, remarks_cell, target_of
 from microbench.report.published import PAPER_RESOLUTION, published
-from microbench.report.table import significant
 
 BASELINE = "none"
 

@@ -12,9 +12,9 @@ import pandas as pd
 
 from lpsnet.family import STEPS
 from microbench.measure.record import Record
+from microbench.measure.wording import interval_text, significant
 from microbench.report.network_table import MIOU, RUN_IN, measured_cells, network_table, remarks_cell, target_of
 from microbench.report.published import PAPER_RESOLUTION, published
-from microbench.report.table import interval_text, significant
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -234,3 +235,88 @@ def test_the_file_describes_its_network(tmp_path: Path) -> None:
     lpsnet.save_weights(lpsnet.build("lpsnet-step-0"), tmp_path / "weights.safetensors")
     with safe_open(tmp_path / "weights.safetensors", "pt") as file:
         assert '"resolution": ["1/2"]' in file.metadata()["lpsnet"]
+
+
+@pytest.mark.parametrize(
+    "form", [{"deploy": True}, {"reparameterised": False}, {"reparameterised": True}], ids=["deploy", "plain", "rep"]
+)
+@pytest.mark.parametrize("half", [False, True])
+def test_a_network_is_built_from_its_file_alone(
+    form: dict[str, Any], half: bool, small: Architecture, trained: Train, tmp_path: Path
+) -> None:
+    expansion = {"expansion": 3}
+    network = lpsnet.build(
+        small, 5, "inverted_residual", "attention_a", **form, block_options=expansion, interaction_stages=(2, 4)
+    )
+    trained(network)
+    lpsnet.save_weights(network, tmp_path / "weights.safetensors", half=half)
+    loaded = lpsnet.load_network(tmp_path / "weights.safetensors")
+    # This block has the same layers with and without RepVGG's branches, so that a file cannot tell the two apart.
+    assert (loaded.form == "deploy") == (network.form == "deploy")
+    assert loaded.design.architecture.ratios == small.ratios
+    assert loaded.design.block_options == expansion
+    assert loaded.design.interaction_stages == (2, 4)
+    assert not loaded.training
+    tolerance = 2e-3 if half else 0
+    torch.testing.assert_close(dict(loaded.state_dict()), dict(network.state_dict()), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    "form", [{"deploy": True}, {"reparameterised": False}, {"reparameterised": True}], ids=["deploy", "plain", "rep"]
+)
+def test_the_network_has_the_form_that_its_file_holds(
+    form: dict[str, Any], small: Architecture, tmp_path: Path
+) -> None:
+    network = lpsnet.build(small, 5, **form)
+    lpsnet.save_weights(network, tmp_path / "weights.safetensors")
+    assert lpsnet.load_network(tmp_path / "weights.safetensors").form == network.form
+
+
+def test_half_precision_halves_the_file_and_is_widened_on_loading(tmp_path: Path) -> None:
+    network = lpsnet.build(Architecture((1,) * 5, (64,) * 5, (1,)), 5, deploy=True)
+    for half in (False, True):
+        lpsnet.save_weights(network, tmp_path / f"{half}.safetensors", half=half)
+    full_bytes, half_bytes = ((tmp_path / f"{half}.safetensors").stat().st_size for half in (False, True))
+    assert half_bytes < 0.52 * full_bytes
+    loaded = lpsnet.load_network(tmp_path / "True.safetensors")
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+    assert next(network.parameters()).dtype == torch.float32
+    lpsnet.load_weights(network, tmp_path / "True.safetensors")
+    assert_equal_scores(network, loaded)
+
+
+def test_weights_beyond_half_precision_are_refused(small: Architecture, tmp_path: Path) -> None:
+    network = lpsnet.build(small, 5, deploy=True)
+    next(network.parameters()).data.fill_(1e5)
+    with pytest.raises(InputError, match=r"half must be False .* beyond float16's range"):
+        lpsnet.save_weights(network, tmp_path / "weights.safetensors", half=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [None, {"lpsnet": "{}"}, {"lpsnet": '{"depth": 3}'}, {"other": "x"}],
+)
+def test_a_file_that_does_not_describe_its_network_is_refused(
+    metadata: dict[str, str] | None, small: Architecture, tmp_path: Path
+) -> None:
+    save_file(dict(lpsnet.build(small, 5).state_dict()), tmp_path / "weights.safetensors", metadata)
+    with pytest.raises(InputError, match="do not say what network they are of"):
+        lpsnet.load_network(tmp_path / "weights.safetensors")
+
+
+def test_a_file_whose_weights_are_not_those_it_describes_is_refused(small: Architecture, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    lpsnet.save_weights(lpsnet.build(small, 5, deploy=True), path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    description = json.loads(metadata["lpsnet"]) | {"num_classes": 6}
+    state = dict(lpsnet.build(small, 5, deploy=True).state_dict())
+    save_file(state, path, {"lpsnet": json.dumps(description)})
+    with pytest.raises(InputError, match=r"head\.weight must have the shape \(6, 16, 1, 1\)"):
+        lpsnet.load_network(path)
+
+
+def test_no_network_is_built_of_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"missing\.safetensors' are not a file"):
+        lpsnet.load_network(tmp_path / "missing.safetensors")

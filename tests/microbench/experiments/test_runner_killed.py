@@ -22,7 +22,7 @@ import json, os, random, signal, sys, time
 from pathlib import Path
 
 from microbench import runtimes
-from microbench.experiments import runner
+from microbench.runs import runner
 from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
 from microbench.measure.sampler import Policy
 

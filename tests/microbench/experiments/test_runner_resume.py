@@ -9,14 +9,14 @@ import pytest
 
 from microbench import runtimes
 from microbench.errors import InputError
-from microbench.experiments import runner
-from microbench.experiments.runner import Plan, Target, run
 from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
 from microbench.measure.environment import fingerprint
 from microbench.measure.record import Record
 from microbench.measure.sampler import Policy
 from microbench.measure.store import RecordStore, read_records
 from microbench.measure.workload import Workload, WorkloadSpec
+from microbench.runs import runner
+from microbench.runs.runner import Plan, Target, run
 
 HASTY = Policy(ci_target=0.5, row_budget_s=0.05, min_generations=2, rounds_per_generation=2, min_window_ms=0.05)
 ONNXRUNTIME = Target(*runtimes.configure("onnxruntime", "fp32", "cpu", 1))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable, Iterator, Sequence, Union
 
 from microbench.measure.environment import fingerprint
 from microbench.measure.measurement import Measurement
@@ -132,7 +132,8 @@ def _measure(
         else:
             key = "\n".join(row.key)
             planned[key] = row
-            sampled.append(Row(key, _Loader(row.target, workload), row.target.runtime.max_loads))
+            runtime = row.target.runtime
+            sampled.append(Row(key, _Loader(row.target, workload), runtime.max_loads, runtime.min_builds))
     if sampled:
         sample(
             sampled,
@@ -153,10 +154,10 @@ class _Loader:
 
 def _build(
     rows: list[_PlannedRow], on_progress: Callable[[str, float], None]
-) -> dict[tuple[str, str], Workload | Failure]:
+) -> dict[tuple[str, str], Union[Workload, Failure]]:
     """Build each spec once; one that cannot be built is that spec's failure, not the run's."""
     specs = {(row.spec.experiment, row.spec.name): row.spec for row in rows}
-    workloads: dict[tuple[str, str], Workload | Failure] = {}
+    workloads: dict[tuple[str, str], Union[Workload, Failure]] = {}
     for done, (key, spec) in enumerate(specs.items()):
         on_progress("building", done / len(specs))
         try:

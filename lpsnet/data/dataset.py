@@ -1,0 +1,73 @@
+"""What a segmentation data set is: pairs of an image and its label map, and the classes that they speak of."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch.utils.data import Dataset
+
+IGNORED = 255
+"""The label of pixels that count for nothing, in training and in evaluation."""
+
+
+class Sample(NamedTuple):
+    """One image with its label map.
+
+    Attributes:
+        image: uint8, (3, H, W), RGB.
+        label: uint8, (H, W), the index of each pixel's class, or `IGNORED`.
+        name: unique within the split, and usable as the stem of a file name.
+    """
+
+    image: torch.Tensor
+    label: torch.Tensor
+    name: str
+
+
+@dataclass(frozen=True)
+class ClassSet:
+    """The classes of a data set, in the order of their indices.
+
+    Attributes:
+        names: as the data set calls them.
+        palette: RGB of each class, 0 to 255, the data set's own.
+    """
+
+    names: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+
+
+class SegmentationDataset(Dataset[Sample], ABC):
+    """One split of a data set.
+
+    Attributes:
+        name: of the data set, as `lpsnet.data.make` takes it.
+        split: "train", "val", "test" or, where there is one, "trainval".
+        classes: what the labels stand for.
+    """
+
+    name: str
+    split: str
+    classes: ClassSet
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """The number of samples."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample:
+        """The sample at `index`.
+
+        Raises:
+            InputError: its files cannot be read, or do not fit together or the classes.
+        """
+
+    def __iter__(self) -> Iterator[Sample]:
+        """All samples in order.
+
+        Raises:
+            InputError: as `__getitem__`.
+        """
+        return (self[index] for index in range(len(self)))

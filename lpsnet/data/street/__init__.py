@@ -1,0 +1,1 @@
+"""Drawn street scenes: what the generated data set shows."""

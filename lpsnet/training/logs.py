@@ -1,0 +1,54 @@
+"""What a run tells about itself on its way."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning.fabric.loggers.csv_logs import CSVLogger
+from lightning.fabric.loggers.tensorboard import TensorBoardLogger
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: steps done, of `iterations`.
+        iterations: steps in all.
+        loss: mean over the steps since the last report.
+        mean_iou: latest, on the validation split, 0 to 1; None before the first measurement.
+        images_per_s: trained on since the run was started or resumed, all processes together, measurements left out.
+    """
+
+    step: int
+    iterations: int
+    loss: float
+    mean_iou: float | None
+    images_per_s: float
+
+
+class Logs:
+    """A run's log as CSV and for TensorBoard. A resumed run writes further files beside those that are there.
+
+    Args:
+        folder: of the run.
+        step: at which the run starts or goes on.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._table = CSVLogger(root_dir=folder, name="", version=f"log-from-{step}", flush_logs_every_n_steps=1)
+        self._board = TensorBoardLogger(root_dir=folder, name="tensorboard", version=f"from-{step}")
+
+    def write(self, progress: Progress, *, measured: bool) -> None:
+        """Add a line.
+
+        Args:
+            progress: what it tells.
+            measured: whether the mean IoU is of this very step.
+        """
+        values = {"loss": progress.loss, "images_per_s": progress.images_per_s}
+        if measured and progress.mean_iou is not None:
+            values["validation_mean_iou"] = progress.mean_iou
+        self._table.log_metrics({**values}, progress.step)
+        self._table.save()
+        self._board.log_metrics(values, progress.step)
+        self._board.save()

@@ -1,0 +1,222 @@
+"""`microbench evaluate`: how well a trained network predicts a data set, in any runtime."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from microbench.commands.trained import INPUT_SCALE_HELP, input_scale_of, make_folder, newest_run
+from microbench.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lpsnet import MultiPathNetwork
+    from lpsnet.data import SegmentationDataset
+    from lpsnet.evaluation import Evaluation, Predictor
+
+_TORCH = "torch"
+_GENERATED = "generated"
+_WITHOUT_TEST_LABELS = ("cityscapes", "bdd100k")
+
+_CALIBRATION_IMAGES = 16
+_PANEL_IMAGES = 4
+
+
+@click.command("evaluate")
+@click.argument("weights", type=click.Path(path_type=Path), required=False)
+@click.option("--data-set", default=_GENERATED, show_default=True, help="camvid, cityscapes, bdd100k or generated.")
+@click.option("--split", help="train, val or test [default: test, or val where test has no public labels].")
+@click.option("--data", "root", type=click.Path(path_type=Path), help="Folder of the data set.")
+@click.option(
+    "--runtime",
+    default=_TORCH,
+    show_default=True,
+    help="torch, for images of any size, or an engine of `microbench doctor`'s list, whose own scores are judged.",
+)
+@click.option(
+    "--precision", default="fp32", show_default=True, help="fp32, tf32, fp16, bf16 or int8, as the engine has it."
+)
+@click.option("--input-scale", type=click.FloatRange(min=0, min_open=True), help=INPUT_SCALE_HELP)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results [default: beside the weights].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")  # fmt: skip
+def evaluate(
+    weights: Path | None,
+    data_set: str,
+    split: str | None,
+    root: Path | None,
+    runtime: str,
+    precision: str,
+    input_scale: float | None,
+    device: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Mean IoU of the network in the file WEIGHTS, at the labels' full resolution.
+
+    Without WEIGHTS: of the newest run that `microbench train` left in runs/. The results are confusion.json,
+    confusions.npz (one confusion matrix an image) and panels.png, which shows predictions beside the truth. An int8
+    engine is calibrated on images of the training split.
+    """
+    import dataclasses
+
+    import lpsnet
+    from lpsnet import data
+    from lpsnet.evaluation import evaluate as run_evaluation
+    from microbench.commands.console import progress_bar
+
+    path = weights or newest_run()
+    network = lpsnet.load_network(path)
+    samples = data.make(data_set, split or ("val" if data_set in _WITHOUT_TEST_LABELS else "test"), root)
+    _require_same_classes(network, samples)
+    folder = out or path.parent / f"evaluation-{data_set}-{samples.split}-{runtime}-{precision}"
+    target = _Target(runtime, precision, device, input_scale_of(path) if input_scale is None else input_scale)
+    with _predictor(network, samples, root, target) as (predictor, engine):
+        make_folder(folder)
+        with progress_bar(quiet=as_json) as on_progress:
+            measured = run_evaluation(predictor, samples, on_progress)
+        evaluation = dataclasses.replace(
+            measured, origin={**_identity(path), **engine, "input_scale": f"{target.input_scale:g}"}
+        )
+        files = [*evaluation.write(folder), _draw_panel(predictor, samples, folder)]
+    if as_json:
+        shown = {**evaluation.as_json(), "files": [str(file) for file in files]}
+        click.echo(json.dumps(shown, allow_nan=False))
+    else:
+        _print(evaluation)
+        click.echo("Written: " + ", ".join(str(file) for file in files))
+
+
+def _require_same_classes(network: MultiPathNetwork, samples: SegmentationDataset) -> None:
+    found, wanted = network.design.num_classes, len(samples.classes.names)
+    if found != wanted:
+        raise InputError(f"weights must have the {wanted} classes of data set {samples.name!r}, not {found}.")
+
+
+class _Target(NamedTuple):
+    """What the network is to run in, as the user asks for it."""
+
+    runtime: str
+    precision: str
+    device: str
+    input_scale: float
+
+
+@contextmanager
+def _predictor(
+    network: MultiPathNetwork, samples: SegmentationDataset, root: Path | None, target: _Target
+) -> Iterator[tuple[Predictor, dict[str, str]]]:
+    """What finds the classes, and how the results name it."""
+    import torch
+
+    from lpsnet.evaluation import RuntimePredictor, ScaledPredictor, TorchPredictor, scaled
+    from lpsnet.normalisation import normalise
+    from microbench.measure.environment import fingerprint
+    from microbench.runtimes import configure
+
+    runtime, precision, device, factor = target
+    if runtime == _TORCH:
+        if precision != "fp32":
+            raise InputError(f"precision of runtime 'torch' must be fp32, not {precision!r}; torch-eager has others.")
+        place = _torch_device(device)
+        # fp32 is fp32: TF32 would keep ten bits of a convolution's inputs.
+        torch.backends.cudnn.allow_tf32 = False
+        engine = {"runtime": _TORCH, "runtime_version": torch.__version__, "precision": precision, "device": place}
+        yield ScaledPredictor(TorchPredictor(network.to(place)), factor), engine
+        return
+    found, configuration = configure(runtime, precision, device, fingerprint().cpu_cores)
+    calibration = _calibration_images(samples.name, root) if precision == "int8" else []
+    size = scaled(normalise(samples[0].image), factor).shape[-2:]
+    predictor = RuntimePredictor(network, found, configuration, size, [scaled(image, factor) for image in calibration])
+    engine = {
+        "runtime": found.name,
+        "runtime_version": found.version(),
+        "precision": precision,
+        "device": configuration.device,
+    }
+    try:
+        yield ScaledPredictor(predictor, factor), engine
+    finally:
+        predictor.close()
+
+
+def _torch_device(device: str) -> str:
+    import torch
+
+    from microbench.errors import one_of
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("cpu", "cuda"):
+        raise one_of("device", device, ("auto", "cpu", "cuda"))
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device must be cpu or auto, as PyTorch finds no CUDA device here.")
+    return device
+
+
+def _calibration_images(data_set: str, root: Path | None) -> list[Tensor]:
+    from lpsnet import data
+    from lpsnet.normalisation import normalise
+
+    training = data.make(data_set, "train", root)
+    return [normalise(training[index].image) for index in _spread(len(training), _CALIBRATION_IMAGES)]
+
+
+def _draw_panel(predictor: Predictor, samples: SegmentationDataset, folder: Path) -> Path:
+    from lpsnet.normalisation import normalise
+    from lpsnet.panels import PanelRow, draw_panel
+
+    chosen = [samples[index] for index in _spread(len(samples), _PANEL_IMAGES)]
+    rows = [
+        PanelRow(sample.image, sample.label, predictor(normalise(sample.image), sample.label.shape))
+        for sample in chosen
+    ]
+    path = folder / "panels.png"
+    draw_panel(rows, samples.classes).save(path)
+    return path
+
+
+def _spread(count: int, wanted: int) -> list[int]:
+    """At most `wanted` indices below `count`, at equal distances, so that all parts of a drive are there."""
+    number = min(count, wanted)
+    return [(2 * index + 1) * count // (2 * number) for index in range(number)]
+
+
+def _identity(weights: Path) -> dict[str, str]:
+    """Which file it was, wherever it may lie later."""
+    import hashlib
+
+    return {
+        "weights": f"{weights.absolute().parent.name}/{weights.name}",
+        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }
+
+
+def _print(evaluation: Evaluation) -> None:
+    import pandas as pd
+
+    from microbench.commands.console import print_table
+
+    confusion, origin = evaluation.confusion, evaluation.origin
+    values = [
+        "left out" if name in evaluation.left_out else f"{iou:.1%}"
+        for name, iou in zip(evaluation.classes.names, confusion.ious, strict=True)
+    ]
+    print_table("IoU by class", pd.DataFrame({"class": evaluation.classes.names, "IoU": values}))
+    judged = len(confusion.ious) - len(evaluation.left_out)
+    click.echo(
+        f"{evaluation.data_set} {evaluation.split}, {origin['runtime']} {origin['precision']} on {origin['device']}: "
+        f"mIoU {confusion.mean_iou:.1%} over {judged} classes, pixel accuracy {confusion.pixel_accuracy:.1%}, "
+        f"{len(evaluation.images)} images"
+    )
+    if evaluation.left_out:
+        names = ", ".join(evaluation.left_out)
+        click.echo(f"Left out of the mean, as neither truth nor prediction holds them: {names}")
+    if evaluation.data_set == _GENERATED:
+        click.echo("The images are generated: these values say nothing about real streets.")

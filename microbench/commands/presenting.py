@@ -1,0 +1,55 @@
+"""How the records of experiments are shown, whether they were measured now or elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from microbench.commands.console import print_table
+
+if TYPE_CHECKING:
+    from microbench.experiments.base import Experiment
+    from microbench.measure.record import Record
+
+
+def present(
+    experiments: Sequence[Experiment],
+    records: Mapping[str, Sequence[Record]],
+    ceilings: Sequence[Record],
+    folder: Path,
+    *,
+    title: str,
+    as_json: bool,
+) -> None:
+    """Draw the figures, write the tables, and print what they say.
+
+    Args:
+        experiments: whose records are shown.
+        records: by the experiment's name.
+        ceilings: of the "ceilings" experiment in the same configurations.
+        folder: the machine's results folder, named after it; figures and tables go there.
+        title: what was asked for, for machines.
+        as_json: print one JSON object in place of tables and sentences.
+    """
+    from microbench.report.table import write_table
+
+    shown: dict[str, Any] = {"experiment": title, "machine": folder.name, "records": [], "findings": {}, "figures": []}
+    for experiment in experiments:
+        own = records[experiment.name]
+        presentation = experiment.present(own, ceilings, folder)
+        files = write_table(presentation.table, own, folder / experiment.name)
+        shown["records"] += [record.as_row() for record in own]
+        shown["findings"][experiment.name] = presentation.data
+        shown["figures"] += [str(path) for path in presentation.figures]
+        if not as_json:
+            print_table(f"{experiment.title} ({folder.name})", presentation.table)
+            for finding in presentation.findings:
+                click.echo(f"- {finding}")
+            click.echo("Written: " + ", ".join(str(path) for path in (*files, *presentation.figures)) + "\n")
+    if as_json:
+        shown["ceilings"] = [record.as_row() for record in ceilings]
+        click.echo(json.dumps(shown, allow_nan=False))

@@ -1,0 +1,55 @@
+"""Where trained networks lie, what their training says about their use, and folders for what they find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from microbench.errors import InputError
+
+_RUNS = Path("runs")
+_RECIPE = "recipe.yaml"
+
+INPUT_SCALE_HELP = (
+    "How many times an image is enlarged for the network to see it [default: as in training, where WEIGHTS lie in the "
+    "folder of their run; else 1]."
+)
+
+
+def newest_run() -> Path:
+    """The weights of the run that ended last, in the folder where `microbench train` leaves them.
+
+    Raises:
+        InputError: there is none.
+    """
+    from lpsnet.training.loop import WEIGHTS
+
+    found = list(_RUNS.glob(f"*/{WEIGHTS}"))
+    if not found:
+        raise InputError(f"no trained network is in {_RUNS}/: give WEIGHTS, or train one first by `microbench train`.")
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def input_scale_of(weights: Path) -> float:
+    """How many times images were enlarged in training; 1 where no recipe lies beside the weights.
+
+    Raises:
+        InputError: there is a recipe, but a damaged one.
+    """
+    recipe = weights.with_name(_RECIPE)
+    if not recipe.is_file():
+        return 1.0
+    from lpsnet.training import load_recipe
+
+    return load_recipe(str(recipe)).input_scale
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a command's results, if need be.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"out {str(folder)!r} cannot be made: {error.strerror}.") from error

@@ -1,0 +1,68 @@
+"""What is recorded of experiments, on this machine or another, ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from microbench.errors import InputError, one_of
+from microbench.experiments.base import EXPERIMENTS, Experiment
+from microbench.experiments.bundling import at_resolution, takes_resolution
+from microbench.experiments.campaign import CEILINGS
+from microbench.experiments.parsing import parse_resolution
+from microbench.measure.record import Record
+from microbench.measure.store import latest, read_records
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Experiments with the latest record of each row."""
+
+    experiments: Sequence[Experiment]
+    records: Mapping[str, Sequence[Record]]
+    """By the experiment's name."""
+    ceilings: Sequence[Record]
+
+
+def recorded(names: Sequence[str], folder: Path, resolution: tuple[int, int] | None = None) -> Recorded:
+    """Read the records of the experiments called `names`.
+
+    Args:
+        names: of experiments.
+        folder: a machine's results folder.
+        resolution: (height, width) of the image, for whole networks of which several sizes are recorded.
+
+    Raises:
+        InputError: an unknown name, an experiment that has no records there, or one that has several resolutions.
+    """
+    experiments = []
+    records = {}
+    for name in dict.fromkeys(names):
+        experiment = EXPERIMENTS.make(name)
+        own = _read(name, folder)
+        if not own:
+            there = ", ".join(sorted(path.stem for path in folder.glob("*.jsonl"))) or "nothing"
+            raise InputError(f"experiment {name!r} is not recorded in {str(folder)!r}; recorded there: {there}.")
+        if takes_resolution(experiment):
+            size = _one_resolution(name, own, resolution)
+            experiment = at_resolution(experiment, parse_resolution(size))
+            own = [record for record in own if record.axes["resolution"] == size]
+        experiments.append(experiment)
+        records[name] = own
+    return Recorded(experiments, records, _read(CEILINGS, folder))
+
+
+def _read(name: str, folder: Path) -> list[Record]:
+    path = folder / f"{name}.jsonl"
+    return latest(read_records(path)) if path.is_file() else []
+
+
+def _one_resolution(name: str, records: Sequence[Record], resolution: tuple[int, int] | None) -> str:
+    there = list(dict.fromkeys(str(record.axes["resolution"]) for record in records))
+    if resolution is None and len(there) > 1:
+        raise InputError(f"resolution must be given for {name}; allowed: {', '.join(there)}.")
+    wanted = there[0] if resolution is None else f"{resolution[0]}x{resolution[1]}"
+    if wanted not in there:
+        raise one_of(f"resolution of {name}", wanted, there)
+    return wanted

@@ -1,0 +1,153 @@
+"""How far a ranking of networks by mIoU hangs on the images that it was measured on, and on the seeds of training.
+
+Networks that are judged on the same few hundred images differ by less than those images' luck, or by less than a second
+training run does. A ranking is worth telling where it comes out again from other images and other seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsnet.metrics import mean_ious
+from microbench.errors import InputError, one_of, require_positive
+
+RESAMPLES = 1000
+
+SUPPORTED_FROM = 0.95
+"""The least share of resamples with a network first that supports the claim that it is."""
+CONTRADICTED_TO = 0.05
+"""The largest share that contradicts it."""
+
+Judgement = Literal["supported", "contradicted", "undecided"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the measured mIoU bears out that a network comes first."""
+
+    name: str
+    judgement: Judgement
+    share_first: float
+    """Share of resamples in which it was first, 0 to 1."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class RankStability:
+    """What became of a ranking in resamples of images and seeds. All lists are in the order of `names`."""
+
+    names: tuple[str, ...]
+    mean_ious: tuple[float, ...]
+    """On all images, the mean over all seeds, 0 to 1."""
+    places: tuple[int, ...]
+    """In the ranking by `mean_ious`, from 1; equal values share the better place."""
+    shares_kept: tuple[float, ...]
+    """Share of resamples in which the network has that very place."""
+    shares_first: tuple[float, ...]
+    """Share of resamples in which it is first; networks that tie for it share the resample."""
+    images: int
+    seeds: tuple[int, ...]
+    resamples: int
+
+    def verdict(self, name: str) -> Verdict:
+        """What the resamples say to the claim that `name` is first, as the paper's order may have it.
+
+        Raises:
+            InputError: no network of that name was ranked.
+        """
+        if name not in self.names:
+            raise one_of("network", name, self.names)
+        index = self.names.index(name)
+        share = self.shares_first[index]
+        judgement = _judged(share)
+        sentence = (
+            f"{name} first: {judgement}; it is number {self.places[index]} of {len(self.names)} by mIoU, and first in "
+            f"{share:.0%} of {self.resamples} resamples of {self.images} images and {_seeds_text(self.seeds)}."
+        )
+        return Verdict(name, judgement, share, sentence)
+
+
+def rank_stability(
+    counts: Mapping[str, Sequence[NDArray[Any]]], *, resamples: int = RESAMPLES, seed: int = 0
+) -> RankStability:
+    """Bootstrap the ranking of networks by mIoU.
+
+    In each resample the images are drawn with replacement, the same for all networks, as they were judged on the same
+    ones; then each network's seeds, independently, as one network's training says nothing about another's. A network's
+    mIoU is the mean over its drawn seeds of the mIoU of all drawn images' pixels. With one seed a network, the spread
+    between trainings is not in the result, and shares are too sure of themselves; with S seeds, their part of the
+    spread comes out sqrt((S - 1) / S) times as large as it is, as always in a bootstrap.
+
+    Args:
+        counts: for each network, one array a seed: confusion matrices (n, C, C) of the same n images in the same order.
+        resamples: how many, at least 1.
+        seed: of the draws.
+
+    Raises:
+        InputError: there is no network, or one without a seed, or the arrays' shapes differ.
+    """
+    require_positive("resamples", resamples)
+    images = _require_same_shape(counts)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(images, np.full(images, 1 / images), size=resamples).astype(np.float64)
+    observed = np.array([np.mean([mean_ious(c.sum(0)) for c in seeds]) for seeds in counts.values()])
+    resampled = np.stack([_resampled_mean_ious(seeds, drawn, rng) for seeds in counts.values()])
+    places = _places(observed[:, None])
+    resampled_places = _places(resampled)
+    first = resampled_places == 1
+    return RankStability(
+        names=tuple(counts),
+        mean_ious=tuple(observed.tolist()),
+        places=tuple(places[:, 0].tolist()),
+        shares_kept=tuple((resampled_places == places).mean(1).tolist()),
+        shares_first=tuple((first / first.sum(0)).mean(1).tolist()),
+        images=images,
+        seeds=tuple(len(seeds) for seeds in counts.values()),
+        resamples=resamples,
+    )
+
+
+def _require_same_shape(counts: Mapping[str, Sequence[NDArray[Any]]]) -> int:
+    """The number of images."""
+    if not counts or not all(counts.values()):
+        raise InputError("counts must hold at least one network, and at least one seed of each.")
+    shapes = {np.shape(array) for seeds in counts.values() for array in seeds}
+    images, *matrix = shapes.pop()
+    if shapes or images < 1 or len(matrix) != 2 or matrix[0] != matrix[1]:
+        raise InputError("counts must be arrays of one shape (images, classes, classes) for all networks and seeds.")
+    return int(images)
+
+
+def _resampled_mean_ious(
+    seeds: Sequence[NDArray[Any]], drawn: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """The mIoU (resamples,) of one network, from how often each image is drawn, (resamples, images)."""
+    # In float64, in which sums of pixels are exact, because products of integer matrices are slow.
+    by_seed = np.stack([mean_ious(np.tensordot(drawn, array.astype(np.float64), axes=1)) for array in seeds])
+    chosen = rng.integers(len(seeds), size=by_seed.shape)
+    values: NDArray[np.float64] = np.take_along_axis(by_seed, chosen, axis=0).mean(0)
+    return values
+
+
+def _places(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Places from 1 (networks, resamples): one more than there are better networks."""
+    places: NDArray[np.int64] = 1 + (values[None, :, :] > values[:, None, :]).sum(1)
+    return places
+
+
+def _judged(share_first: float) -> Judgement:
+    if share_first >= SUPPORTED_FROM:
+        return "supported"
+    return "contradicted" if share_first <= CONTRADICTED_TO else "undecided"
+
+
+def _seeds_text(seeds: Sequence[int]) -> str:
+    least, most = min(seeds), max(seeds)
+    if most == 1:
+        return "a single seed each, so that the spread between trainings is not in it"
+    return f"{least} seeds each" if least == most else f"{least} to {most} seeds each"

@@ -1,0 +1,86 @@
+"""What the user asks of a run, and how blocks and whole networks are timed where nothing else is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Sequence
+
+from microbench.measure.environment import fingerprint
+from microbench.measure.sampler import Policy
+from microbench.measure.timing import HOT
+from microbench.measure.workload import WorkloadSpec
+from microbench.runs.runner import Plan, Target
+from microbench.runtimes import AUTO, configure
+
+QUICK_FACTOR = 3
+"""A quick run's intervals may be this many times wider, and its rows take as much less time."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asks for, the same for all rows of a run."""
+
+    folder: Path
+    """The machine's results folder."""
+    runtimes: Sequence[str] = (AUTO,)
+    precisions: Sequence[str] = ("fp32",)
+    timings: Sequence[str] = (AUTO,)
+    """What the latency is the latency of; "auto" is the kernel span on a GPU."""
+    l2_states: Sequence[str] = (HOT,)
+    """Whether a run finds its inputs in the GPU's cache."""
+    device: str = AUTO
+    threads: Optional[int] = None
+    """Worker threads on a CPU; if None, one for blocks and all cores for whole networks."""
+    ci_target: Optional[float] = None
+    """Relative half width of the 95% interval; if None, 1% for blocks and 2% for whole networks."""
+    row_budget_s: Optional[float] = None
+    """If None, 6 seconds for blocks and 5 for whole networks."""
+    quick: bool = False
+    """Wider intervals in less time, and only what an experiment asks for at once: no search of widths."""
+    fresh: bool = False
+    """Measure also what is recorded already."""
+
+
+def plan_of(specs: Sequence[WorkloadSpec], settings: Settings, *, whole_networks: bool) -> Plan:
+    """The plan that times `specs` as the settings say.
+
+    Args:
+        specs: all of blocks, or all of whole networks.
+        settings: what the user asks for.
+        whole_networks: whether a run takes a tenth of a second rather than a thousandth.
+
+    Raises:
+        InputError: a runtime, precision, device or policy that cannot be.
+    """
+    threads = settings.threads
+    if threads is None:
+        threads = fingerprint().cpu_cores if whole_networks else 1
+    return Plan(
+        specs=specs,
+        targets=[
+            Target(*configure(runtime, precision, settings.device, threads, timing, l2))
+            for runtime in dict.fromkeys(settings.runtimes)
+            for precision in dict.fromkeys(settings.precisions)
+            for timing in dict.fromkeys(settings.timings)
+            for l2 in dict.fromkeys(settings.l2_states)
+        ],
+        policy=_policy(settings, whole_networks=whole_networks),
+        folder=settings.folder,
+        fresh=settings.fresh,
+    )
+
+
+def _policy(settings: Settings, *, whole_networks: bool) -> Policy:
+    ci_target, budget_s = (0.02, 5.0) if whole_networks else (0.01, 6.0)
+    if settings.quick:
+        ci_target, budget_s = ci_target * QUICK_FACTOR, budget_s / QUICK_FACTOR
+    if settings.ci_target is not None:
+        ci_target = settings.ci_target
+    if settings.row_budget_s is not None:
+        budget_s = settings.row_budget_s
+    if not whole_networks:
+        return Policy(ci_target, budget_s, min_generations=6 if settings.quick else 10)
+    # A window is one run of a tenth of a second or more: a few of them in a load say what there is to say of it.
+    rounds = 2 if settings.quick else 4
+    return Policy(ci_target, budget_s, min_generations=4, max_generations=20, rounds_per_generation=rounds)

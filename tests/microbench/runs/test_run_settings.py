@@ -1,0 +1,54 @@
+"""How rows are timed where nothing else is asked for, in the suite and on a device alike."""
+
+from pathlib import Path
+
+import pytest
+
+from microbench.errors import InputError
+from microbench.measure.environment import fingerprint
+from microbench.runs.settings import Settings, plan_of
+
+
+def settings(**changes: object) -> Settings:
+    return Settings(**{"folder": Path("machine"), "runtimes": ("onnxruntime",), "device": "cpu", **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("whole_networks", "ci_target", "row_budget_s", "threads"),
+    [(False, 0.01, 6.0, 1), (True, 0.02, 5.0, fingerprint().cpu_cores)],
+)
+def test_networks_are_timed_on_all_cores_to_2_percent_and_blocks_on_one_to_1_percent(
+    whole_networks: bool, ci_target: float, row_budget_s: float, threads: int
+) -> None:
+    plan = plan_of([], settings(), whole_networks=whole_networks)
+    assert (plan.policy.ci_target, plan.policy.row_budget_s) == (ci_target, row_budget_s)
+    assert [target.configuration.threads for target in plan.targets] == [threads]
+
+
+@pytest.mark.parametrize("whole_networks", [False, True])
+def test_a_quick_run_is_content_with_intervals_three_times_as_wide(whole_networks: bool) -> None:
+    usual = plan_of([], settings(), whole_networks=whole_networks).policy
+    quick = plan_of([], settings(quick=True), whole_networks=whole_networks).policy
+    assert quick.ci_target == pytest.approx(3 * usual.ci_target)
+    assert quick.row_budget_s == pytest.approx(usual.row_budget_s / 3)
+
+
+def test_what_is_asked_for_overrides_quick(tmp_path: Path) -> None:
+    asked = settings(folder=tmp_path, quick=True, ci_target=0.2, row_budget_s=0.5, threads=3)
+    plan = plan_of([], asked, whole_networks=True)
+    assert (plan.policy.ci_target, plan.policy.row_budget_s, plan.folder) == (0.2, 0.5, tmp_path)
+    assert plan.targets[0].configuration.threads == 3
+
+
+def test_every_precision_is_timed_in_every_runtime_once() -> None:
+    plan = plan_of(
+        [], settings(runtimes=("onnxruntime", "openvino"), precisions=("fp32", "int8", "fp32")), whole_networks=False
+    )
+    assert [(t.configuration.runtime, t.configuration.precision) for t in plan.targets] == [
+        ("onnxruntime", "fp32"), ("onnxruntime", "int8"), ("openvino", "fp32"), ("openvino", "int8"),
+    ]  # fmt: skip
+
+
+def test_no_thread_at_all_is_refused() -> None:
+    with pytest.raises(InputError, match="threads"):
+        plan_of([], settings(threads=0), whole_networks=False)

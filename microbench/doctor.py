@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,10 @@ from typing import Any
 
 from microbench import runtimes
 from microbench.measure.environment import Environment, fingerprint, machine_name
+from microbench.measure.gpu import pci_bus_id
+from microbench.measure.libcuda import CudaError
 from microbench.measure.noise import MAX_PRESSURE_SHARE
+from microbench.measure.nvml import DeviceMonitor
 
 DATA_VARIABLES = {"CamVid": "MICROBENCH_CAMVID"}
 """Environment variables that say where a data set lies."""
@@ -32,6 +37,18 @@ class RuntimeState:
 
 
 @dataclass(frozen=True)
+class GpuPart:
+    """One of the things that timing on an NVIDIA GPU stands on."""
+
+    name: str
+    found: str | None
+    """Its version, or what it tells; None if it is missing."""
+    missing: str | None
+    consequence: str
+    """What is not to be had without it, and the line that brings it."""
+
+
+@dataclass(frozen=True)
 class Findings:
     """What the doctor found."""
 
@@ -43,6 +60,7 @@ class Findings:
     """Folder by data set, None where its variable is not set or names no folder."""
     pressure_percent: float | None
     """Share of the last ten seconds in which some task waited for a core."""
+    gpu_parts: tuple[GpuPart, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -67,6 +85,13 @@ class Findings:
             else:
                 lines.append(f"  no   {state.runtime} on {state.device}: {state.missing}")
                 lines.append(f"         to install: {state.install}")
+        lines += ["", "GPU"]
+        for part in self.gpu_parts:
+            if part.missing is None:
+                lines.append(f"  yes  {part.name} {part.found}")
+            else:
+                lines.append(f"  no   {part.name}: {part.missing}")
+                lines.append(f"         {part.consequence}")
         lines += ["", "Data"]
         for name, folder in self.data.items():
             variable = DATA_VARIABLES[name]
@@ -97,7 +122,46 @@ def examine() -> Findings:
         runtimes=tuple(states),
         data={name: _folder(os.environ.get(variable)) for name, variable in DATA_VARIABLES.items()},
         pressure_percent=_pressure_percent(),
+        gpu_parts=(_driver_part(), _pycuda_part(), _nvml_part()),
     )
+
+
+def _driver_part() -> GpuPart:
+    gpu = fingerprint().gpu
+    found = missing = None
+    if gpu is None:
+        try:
+            pci_bus_id()
+        except CudaError as error:
+            missing = str(error)
+    else:
+        found = (
+            f"{gpu.driver or 'of unknown version'}: {gpu.name}, compute capability {gpu.compute_capability}, "
+            f"{gpu.multiprocessors} multiprocessors, {gpu.memory_bytes / 2**30:.0f} GiB, L2 {gpu.l2_bytes / 2**20:.0f} MiB"
+        )
+    return GpuPart("NVIDIA driver", found, missing, "nothing runs on cuda without it: install NVIDIA's driver")
+
+
+def _pycuda_part() -> GpuPart:
+    found, missing = _package("pycuda", "pycuda")
+    return GpuPart("pycuda", found, missing, "TensorRT is timed through it: pip install pycuda")
+
+
+def _nvml_part() -> GpuPart:
+    found, missing = _package("nvidia-ml-py", "pynvml")
+    if missing is None and fingerprint().gpu is not None and DeviceMonitor.open(pci_bus_id()) is None:
+        missing = "it does not know the device"
+    consequence = "without it a throttled device goes unnoticed: pip install nvidia-ml-py"
+    return GpuPart("NVML", found, missing, consequence)
+
+
+def _package(distribution: str, module: str) -> tuple[str | None, str | None]:
+    if importlib.util.find_spec(module) is None:
+        return None, f"the Python package {distribution} is not installed"
+    try:
+        return importlib.metadata.version(distribution), None
+    except importlib.metadata.PackageNotFoundError:
+        return "of unknown version", None
 
 
 def _folder(path: str | None) -> str | None:

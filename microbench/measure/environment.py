@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Optional
 
+from microbench.measure.gpu import Gpu, find_gpu
+
 _LIBRARIES = (
-    "numpy", "torch", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "pycuda", "fvcore",
-    "lpsnet-microbench",
+    "numpy", "torch", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "pycuda", "nvidia-ml-py",
+    "fvcore", "lpsnet-microbench",
 )  # fmt: skip
 _VECTOR_FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8", "asimd")
 _CPUINFO = Path("/proc/cpuinfo")
@@ -43,6 +45,8 @@ class Environment:
     libraries: Mapping[str, str]
     commit: Optional[str]
     """Of this project's checkout, with "+changes" where the tree differs from it."""
+    gpu: Optional[Gpu] = None
+    """CUDA's first device; None where there is none."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -63,12 +67,17 @@ def fingerprint() -> Environment:
         python=platform.python_version(),
         libraries=_libraries(),
         commit=_commit(),
+        gpu=find_gpu(),
     )
 
 
-def machine_name() -> str:
-    """The default name of this machine's results folder, e.g. "intel-xeon-processor-2-cores-1a2b3c"."""
-    environment = fingerprint()
+def machine_name(environment: Optional[Environment] = None) -> str:
+    """The default name of a machine's results folder, e.g. "intel-xeon-processor-2-cores-1a2b3c".
+
+    Args:
+        environment: of what was measured there; this process's if None.
+    """
+    environment = environment or fingerprint()
     model = re.sub(r"\((r|tm)\)|cpu|@.*", " ", environment.cpu_model.lower())
     words = re.findall(r"[a-z0-9.]+", model)
     return "-".join([*words, f"{environment.cpu_cores}-cores", environment.host])

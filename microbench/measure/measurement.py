@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -21,13 +21,30 @@ class Generation:
     load: int
     """Counts the loads of the row's model; equal where a costly load was kept for several generations."""
     readings: tuple[Reading, ...]
+    build: Optional[int] = None
+    """Which build of the model the load was of, where one build differs from the next by chance (TensorRT picks among
+    kernels by timing them); None where building is no matter of chance."""
 
     def latencies_ms(self) -> Samples:
-        """Latency of one run in each window: by the device's clock where it has one, else by the wall clock."""
-        return np.array(
-            [(r.wall_ns if r.device_ns is None else r.device_ns) / r.runs / 1e6 for r in self.readings],
-            dtype=np.float64,
-        )
+        """Latency of one run in each window: by the device's clock where that is what is timed, else the wall clock."""
+        return np.array([reading.timed_ns / reading.runs / 1e6 for reading in self.readings], dtype=np.float64)
+
+
+def independent_samples(generations: Sequence[Generation]) -> list[Samples]:
+    """Latencies in milliseconds by what was drawn independently: the units over which the interval is a bootstrap.
+
+    That is the generation, each with a load and a moment of its own, but where several generations ran the same build.
+    What that build drew, say a slow kernel, is in all of them: ten generations of two builds know no more of the next
+    build than two do. The builds are then the units, each with all its generations. If builds do not differ, the
+    interval is wider than it had to be, as three units have Student's t of 4.3 and ten have 2.3; the other mistake
+    would be an interval that the next build falls out of.
+    """
+    if any(generation.build is None for generation in generations):
+        return [generation.latencies_ms() for generation in generations]
+    by_build: dict[Optional[int], list[Samples]] = {}
+    for generation in generations:
+        by_build.setdefault(generation.build, []).append(generation.latencies_ms())
+    return [np.concatenate(samples) for samples in by_build.values()]
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,8 @@ class Measurement:
     diagnostics: Diagnostics
     noise_reasons: tuple[str, ...]
     generations: tuple[Generation, ...]
+    builds: Optional[tuple[Mapping[str, Any], ...]] = None
+    """What the runtime made of the model in each build, as JSON values; None where it does not tell."""
 
     @property
     def noisy(self) -> bool:
@@ -61,10 +80,15 @@ class Measurement:
 
 
 def summarize(
-    generations: tuple[Generation, ...], diagnostics: Diagnostics, *, ci_target: float, single_threaded: bool
+    generations: tuple[Generation, ...],
+    diagnostics: Diagnostics,
+    *,
+    ci_target: float,
+    single_threaded: bool,
+    builds: Optional[tuple[Mapping[str, Any], ...]] = None,
 ) -> Measurement:
-    """Make a row's measurement of its generations."""
-    latencies = [generation.latencies_ms() for generation in generations]
+    """Make a row's measurement of its generations, and of what the runtime says of its builds."""
+    latencies = independent_samples(generations)
     readings = [reading for generation in generations for reading in generation.readings]
     interval = median_interval(latencies)
     return Measurement(
@@ -81,6 +105,7 @@ def summarize(
         diagnostics=diagnostics,
         noise_reasons=diagnostics.reasons(single_threaded=single_threaded),
         generations=generations,
+        builds=builds,
     )
 
 

@@ -106,6 +106,14 @@ class Diagnostics:
     """Share of the row's time during which some task of the machine waited for a core (PSI)."""
     steal_share: Optional[float]
     """Share of the cores' time that the hypervisor gave to others."""
+    spread_between_builds: Optional[float] = None
+    """Relative standard deviation of the medians of the row's builds, where building is a matter of chance."""
+    sm_clock_mhz: Optional[float] = None
+    """Median of the GPU's clock over the windows that count, where the device tells."""
+    throttled_windows: Optional[int] = None
+    """Windows that were discarded because the GPU held its clock down; None where the device does not tell."""
+    throttling: Optional[str] = None
+    """Why it did, e.g. "power cap"."""
 
     def reasons(self, *, single_threaded: bool) -> tuple[str, ...]:
         """Which diagnostics are beyond their limits, with their values; empty if none is."""
@@ -121,4 +129,6 @@ class Diagnostics:
             found.append(f"wall/CPU {self.wall_over_cpu:.2f}")
         if self.spread_between_generations > MAX_SPREAD:
             found.append(f"spread {self.spread_between_generations:.0%}")
+        if self.throttled_windows:
+            found.append(f"throttled in {self.throttled_windows} windows ({self.throttling})")
         return tuple(found)

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
 from microbench.measure.environment import Environment
+from microbench.measure.gpu import Gpu
 from microbench.measure.measurement import Generation, Measurement
 from microbench.measure.noise import Diagnostics
 from microbench.measure.session import Reading
+from microbench.measure.timing import END_TO_END, HOT
 from microbench.measure.workload import Axis, Cost
 
 SCHEMA = 1
-"""Raised when a line of a records file changes its meaning."""
+"""Raised when a line of a records file changes its meaning. What is added later is optional, and has a default."""
+
+_COLUMNS = ("runs", "wall_ns", "cpu_ns", "preemptions", "device_ns")
+_GPU_COLUMNS = ("sm_clock_mhz", "throttling")
+"""Of a reading; these only where a device told."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,10 @@ class Configuration:
     device: str = "cpu"
     threads: int = 1
     """Worker threads on a CPU; says nothing on a GPU."""
+    timing: str = END_TO_END
+    """What the latency is the latency of; see `microbench.measure.timing`."""
+    l2: str = HOT
+    """Whether a run finds its inputs in the GPU's cache; see there."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,9 @@ def _measured_columns(measurement: Optional[Measurement]) -> dict[str, Any]:
         "samples": m.samples if m else 0,
         "loads": m.loads if m else 0,
         "spread_between_generations": m.diagnostics.spread_between_generations if m else None,
+        "spread_between_builds": m.diagnostics.spread_between_builds if m else None,
+        "sm_clock_mhz": m.diagnostics.sm_clock_mhz if m else None,
+        "throttled_windows": m.diagnostics.throttled_windows if m else None,
         "converged": m.converged if m else False,
         "noisy": m.noisy if m else False,
         "noise_reasons": list(m.noise_reasons) if m else [],
@@ -104,7 +117,7 @@ def row_key(
 ) -> tuple[str, ...]:
     """The identity of a row, also of one that is not measured yet."""
     c = configuration
-    return (experiment, name, c.runtime, runtime_version, c.precision, c.device, str(c.threads), host)
+    return (experiment, name, c.runtime, runtime_version, c.precision, c.device, str(c.threads), c.timing, c.l2, host)
 
 
 def _efficiency(cost: Optional[Cost], latency_ms: Optional[float]) -> Optional[float]:
@@ -130,6 +143,8 @@ def from_json(document: Mapping[str, Any]) -> Record:
         raise ValueError(f"schema {document['schema']!r} is not {SCHEMA}")
     environment = dict(fields["environment"])
     environment["cpu_flags"] = tuple(environment["cpu_flags"])
+    if environment.get("gpu") is not None:
+        environment["gpu"] = Gpu(**environment["gpu"])
     fields["environment"] = Environment(**environment)
     fields["configuration"] = Configuration(**fields["configuration"])
     fields["cost"] = None if fields["cost"] is None else Cost(**fields["cost"])
@@ -141,14 +156,21 @@ def _generation_to_json(generation: Generation) -> dict[str, Any]:
     # By columns: a row has hundreds of windows, and their field names would be most of the file.
     readings = generation.readings
     columns: dict[str, Any] = {"index": generation.index, "load": generation.load}
-    for column in dataclasses.fields(Reading):
-        columns[column.name] = [getattr(reading, column.name) for reading in readings]
+    if generation.build is not None:
+        columns["build"] = generation.build
+    for name in _COLUMNS:
+        columns[name] = [getattr(reading, name) for reading in readings]
+    for name in _GPU_COLUMNS:
+        values = [getattr(reading, name) for reading in readings]
+        if any(value is not None for value in values):
+            columns[name] = values
     return columns
 
 
 def _generation_from_json(columns: Mapping[str, Any]) -> Generation:
-    readings = zip(*(columns[column.name] for column in dataclasses.fields(Reading)))
-    return Generation(columns["index"], columns["load"], tuple(Reading(*values) for values in readings))
+    names = [*_COLUMNS, *(name for name in _GPU_COLUMNS if name in columns)]
+    readings = tuple(Reading(**dict(zip(names, values))) for values in zip(*(columns[name] for name in names)))
+    return Generation(columns["index"], columns["load"], readings, columns.get("build"))
 
 
 def _measurement_from_json(document: Mapping[str, Any]) -> Measurement:
@@ -156,4 +178,6 @@ def _measurement_from_json(document: Mapping[str, Any]) -> Measurement:
     fields["diagnostics"] = Diagnostics(**fields["diagnostics"])
     fields["noise_reasons"] = tuple(fields["noise_reasons"])
     fields["generations"] = tuple(_generation_from_json(columns) for columns in fields["generations"])
+    if fields.get("builds") is not None:
+        fields["builds"] = tuple(fields["builds"])
     return Measurement(**fields)

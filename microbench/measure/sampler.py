@@ -13,12 +13,12 @@ import gc
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Sequence, Union
+from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
 from microbench.errors import InputError
-from microbench.measure.measurement import Generation, Measurement, is_precise, summarize
+from microbench.measure.measurement import Generation, Measurement, independent_samples, is_precise, summarize
 from microbench.measure.noise import Counters, Diagnostics, Shares
 from microbench.measure.session import Reading, Session
 from microbench.measure.statistics import median_interval, spread
@@ -26,6 +26,8 @@ from microbench.measure.statistics import median_interval, spread
 _RESOLUTION_FACTOR = 1000
 """A window lasts at least this many ticks of the clock."""
 _WARMUP_AGREEMENT = 0.02
+_FEWEST_GENERATIONS = 2
+"""Of fewer nothing is known of how one differs from the next."""
 _MAX_WARMUP_WINDOWS = 20
 _PRIME_MS = 10.0
 _PRIME_RUNS = 3
@@ -72,6 +74,8 @@ class Row:
     """Loads the model once more; the argument is a seed for the placing of its buffers."""
     max_loads: Optional[int] = None
     """Loads beyond this many are spared: compiling may take a minute. The last session is then kept."""
+    min_builds: int = 1
+    """At least so many generations are taken, however short the time: each of the first is a build of its own."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,21 @@ class _Progress:
     generations: list[Generation] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     """Of the generation under way."""
+    discarded: list[Reading] = field(default_factory=list)
+    """In which the device held its clock down: its latency then is not the model's."""
+    ended: int = 0
+    """Generations, those included of which nothing was left."""
+    builds: dict[Optional[int], Mapping[str, Any]] = field(default_factory=dict)
+    """What the runtime said of each."""
     shares: list[Shares] = field(default_factory=list)
+
+    def end_generation(self, index: int, shares: Shares) -> None:
+        self.ended += 1
+        if self.readings:
+            assert self.session is not None
+            self.generations.append(Generation(index, self.loads - 1, tuple(self.readings), self.session.build))
+            self.shares.append(shares)
+            self.readings = []
 
     def close(self) -> None:
         if self.session is not None:
@@ -152,9 +170,7 @@ def _run_generations(
         shares = Shares.between(start, Counters.now())
         unfinished = []
         for progress in active:
-            progress.generations.append(Generation(generation, progress.loads - 1, tuple(progress.readings)))
-            progress.readings = []
-            progress.shares.append(shares)
+            progress.end_generation(generation, shares)
             if _is_done(progress, policy):
                 on_outcome(progress.row, _finish(progress, policy))
             else:
@@ -196,6 +212,9 @@ def _load(progress: _Progress, rng: np.random.Generator) -> None:
         progress.loads += 1
         if replaced is not None:
             replaced.close()
+        description = progress.session.describe()
+        if description is not None:
+            progress.builds.setdefault(progress.session.build, description)
 
 
 def _warm_up(progress: _Progress, policy: Policy) -> None:
@@ -203,15 +222,14 @@ def _warm_up(progress: _Progress, policy: Policy) -> None:
     session = progress.session
     assert session is not None
     start = time.perf_counter()
-    session.read(1)
     minimum_ns = max(
         policy.min_window_ms * 1e6, _RESOLUTION_FACTOR * time.get_clock_info("perf_counter").resolution * 1e9
     )
     previous_ns = float("inf")
     for _ in range(_MAX_WARMUP_WINDOWS):
         reading = session.read(progress.runs)
-        run_ns = reading.wall_ns / reading.runs
-        if reading.wall_ns < minimum_ns:
+        run_ns = reading.timed_ns / reading.runs
+        if reading.timed_ns < minimum_ns:
             progress.runs = max(progress.runs + 1, round(minimum_ns / run_ns * 1.1))
         elif abs(run_ns / previous_ns - 1) < _WARMUP_AGREEMENT:
             break
@@ -233,34 +251,56 @@ def _take_window(progress: _Progress) -> None:
     if progress.prime_runs:
         session.enqueue(progress.prime_runs)
         session.synchronize()
-    progress.readings.append(session.read(progress.runs))
+    reading = session.read(progress.runs)
+    (progress.discarded if reading.throttling else progress.readings).append(reading)
     progress.spent_s += time.perf_counter() - start
 
 
 def _is_done(progress: _Progress, policy: Policy) -> bool:
-    generations = len(progress.generations)
-    if (progress.spent_s >= policy.row_budget_s and generations >= 2) or generations >= policy.max_generations:
+    fewest = max(_FEWEST_GENERATIONS, progress.row.min_builds)
+    out_of_time = progress.spent_s >= policy.row_budget_s and progress.ended >= fewest
+    if out_of_time or progress.ended >= policy.max_generations:
         return True
-    if generations < policy.min_generations:
+    if len(progress.generations) < policy.min_generations:
         return False
-    return is_precise(median_interval([g.latencies_ms() for g in progress.generations]), policy.ci_target)
+    return is_precise(median_interval(independent_samples(progress.generations)), policy.ci_target)
 
 
-def _finish(progress: _Progress, policy: Policy) -> Measurement:
+def _finish(progress: _Progress, policy: Policy) -> Outcome:
     assert progress.session is not None
     single_threaded = not progress.session.worker_threads
     progress.close()
     readings = [reading for generation in progress.generations for reading in generation.readings]
+    if len(progress.generations) < _FEWEST_GENERATIONS:
+        discarded = len(progress.discarded)
+        return Failure(
+            f"the device held its clock down ({_throttling(progress)}) in {discarded} of {discarded + len(readings)} "
+            "windows: too few are left"
+        )
+    clocks = [reading.sm_clock_mhz for reading in readings if reading.sm_clock_mhz is not None]
+    by_build = independent_samples(progress.generations)
     diagnostics = Diagnostics(
         preemptions_per_s=round(sum(r.preemptions for r in readings) * 1e9 / sum(r.wall_ns for r in readings), 1),
         wall_over_cpu=round(float(np.median([r.wall_ns / max(r.cpu_ns, 1) for r in readings])), 4),
         spread_between_generations=round(spread([g.latencies_ms() for g in progress.generations]), 4),
         pressure_share=_mean([s.pressure_share for s in progress.shares]),
         steal_share=_mean([s.steal_share for s in progress.shares]),
+        spread_between_builds=round(spread(by_build), 4) if progress.generations[0].build is not None else None,
+        sm_clock_mhz=float(np.median(clocks)) if clocks else None,
+        throttled_windows=len(progress.discarded) if clocks or progress.discarded else None,
+        throttling=_throttling(progress),
     )
     return summarize(
-        tuple(progress.generations), diagnostics, ci_target=policy.ci_target, single_threaded=single_threaded
+        tuple(progress.generations),
+        diagnostics,
+        ci_target=policy.ci_target,
+        single_threaded=single_threaded,
+        builds=tuple(progress.builds.values()) or None,
     )
+
+
+def _throttling(progress: _Progress) -> Optional[str]:
+    return ", ".join(sorted({str(reading.throttling) for reading in progress.discarded})) or None
 
 
 def _mean(values: Sequence[Optional[float]]) -> Optional[float]:

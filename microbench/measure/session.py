@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
+from microbench.errors import InputError
 from microbench.measure import noise
 
 
@@ -24,7 +25,33 @@ class Reading:
     preemptions: int
     """Involuntary context switches of the calling thread: the scheduler took the core away."""
     device_ns: Optional[int] = None
-    """By the device's own clock, where it has one."""
+    """By the device's own clock, where that is what is timed."""
+    sm_clock_mhz: Optional[int] = None
+    """The GPU's clock during the window, where the device tells."""
+    throttling: Optional[str] = None
+    """Why the GPU held its clock down during the window, where it did: such a window does not count."""
+
+    @property
+    def timed_ns(self) -> int:
+        """By the clock that counts: the device's where there is one, else the wall clock."""
+        return self.wall_ns if self.device_ns is None else self.device_ns
+
+
+class HostClocks:
+    """The host's clocks, running from construction on."""
+
+    def __init__(self, *, all_threads: bool) -> None:
+        """`all_threads`: CPU time is the whole process's, not the calling thread's alone."""
+        self._cpu_clock = time.process_time_ns if all_threads else time.thread_time_ns
+        self._preemptions = noise.involuntary_switches()
+        self._cpu_ns = self._cpu_clock()
+        self._wall_ns = time.perf_counter_ns()
+
+    def reading(self, runs: int) -> Reading:
+        """The window of `runs` runs that ends now."""
+        wall_ns = time.perf_counter_ns() - self._wall_ns
+        cpu_ns = self._cpu_clock() - self._cpu_ns
+        return Reading(runs, wall_ns, cpu_ns, noise.involuntary_switches() - self._preemptions)
 
 
 class Session(ABC):
@@ -32,12 +59,22 @@ class Session(ABC):
 
     worker_threads: bool = False
     """Whether the runtime computes on threads other than the calling one."""
+    build: Optional[int] = None
+    """Which of several builds of the model this load runs, where building is a matter of chance; see `Generation`."""
     device_seconds: Optional[Callable[[], float]] = None
     """A clock that advances by the device's own time of the runs so far, where the device has one."""
 
     @abstractmethod
     def enqueue(self, runs: int) -> None:
         """Start `runs` runs one after the other on the inputs given at load time."""
+
+    @abstractmethod
+    def feed(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace the inputs by others of the same names and shapes, for the runs that are enqueued from now on.
+
+        Raises:
+            InputError: a name, shape or type is not that of the inputs given at load time.
+        """
 
     @abstractmethod
     def outputs(self) -> tuple[NDArray[Any], ...]:
@@ -49,17 +86,34 @@ class Session(ABC):
     def close(self) -> None:  # noqa: B027 - most sessions are freed with the object
         """Free what the session holds."""
 
+    def describe(self) -> Optional[Mapping[str, Any]]:
+        """What the runtime made of the model, as JSON values, e.g. its layers; None where it does not tell."""
+        return None
+
     def read(self, runs: int) -> Reading:
-        """Time one window of `runs` runs, by the host's clocks."""
-        cpu_clock = time.process_time_ns if self.worker_threads else time.thread_time_ns
-        preemptions = noise.involuntary_switches()
-        cpu = cpu_clock()
-        wall = time.perf_counter_ns()
+        """Time one window of `runs` runs, by the host's clocks. One on a device may take more, and says how many."""
+        clocks = HostClocks(all_threads=self.worker_threads)
         self.enqueue(runs)
         self.synchronize()
-        wall = time.perf_counter_ns() - wall
-        cpu = cpu_clock() - cpu
-        return Reading(runs, wall, cpu, noise.involuntary_switches() - preemptions)
+        return clocks.reading(runs)
+
+
+def replacement(
+    inputs: Mapping[str, NDArray[np.float32]], current: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """`inputs` as a session may bind them in the place of its `current` ones: in their order, and contiguous.
+
+    Raises:
+        InputError: a name, shape or type differs.
+    """
+    given, wanted = _described(inputs), _described(current)
+    if given != wanted:
+        raise InputError(f"inputs must have the names, types and shapes {wanted}, not {given}.")
+    return {name: np.ascontiguousarray(inputs[name]) for name in current}
+
+
+def _described(inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, str]:
+    return {name: f"{value.dtype} {value.shape}" for name, value in inputs.items()}
 
 
 class WrongOutputError(RuntimeError):

@@ -76,7 +76,7 @@ class RecordStore:
         Raises:
             InputError: the disk refuses it, e.g. because it is full; what was there before stays readable.
         """
-        line = (json.dumps(to_json(record), separators=(",", ":"), allow_nan=False) + "\n").encode()
+        line = line_of(record)
         descriptor = self._file.fileno()
         size = os.fstat(descriptor).st_size
         try:
@@ -104,22 +104,38 @@ def read_records(path: Path) -> list[Record]:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"records file {str(path)!r} cannot be read: {error.strerror}.") from error
+    return parse_records(content, str(path))
+
+
+def parse_records(content: bytes, origin: str) -> list[Record]:
+    """All records of a file's content in the order of writing; a torn last line is dropped with a warning.
+
+    Args:
+        content: of the file.
+        origin: the name of the file, for what is said of it.
+
+    Raises:
+        InputError: a line is not a record.
+    """
     *lines, torn = content.split(b"\n")
     if torn and not (torn.startswith(_LINE_START) or _LINE_START.startswith(torn)):
         lines.append(torn)  # a file that another program wrote, not a line that a kill tore
     elif torn:
-        warnings.warn(
-            f"records file {str(path)!r}: dropped its torn last line; the row is measured again", stacklevel=2
-        )
+        warnings.warn(f"records file {origin!r}: dropped its torn last line; the row is measured again", stacklevel=3)
     records = []
     for number, line in enumerate(lines, start=1):
         try:
             records.append(from_json(json.loads(line)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                f"records file {str(path)!r}, line {number}, is not a record of this program; move the file away."
+                f"records file {origin!r}, line {number}, is not a record of this program; move the file away."
             ) from error
     return records
+
+
+def line_of(record: Record) -> bytes:
+    """The record as a line of a records file."""
+    return (json.dumps(to_json(record), separators=(",", ":"), allow_nan=False) + "\n").encode()
 
 
 def latest(records: list[Record]) -> list[Record]:
@@ -128,3 +144,14 @@ def latest(records: list[Record]) -> list[Record]:
     for record in records:
         by_key[record.key] = record
     return list(by_key.values())
+
+
+def machine_folder(results: Path, machine: str) -> Path:
+    """The folder of `machine` in the folder of all results.
+
+    Raises:
+        InputError: the name cannot be a folder's, or is the one that the published values lie in.
+    """
+    if not machine or machine == "paper" or any(character in machine for character in "/\\\0") or machine[0] == ".":
+        raise InputError(f"machine {machine!r} cannot name a folder; use letters, digits, '-', '_' and '.'.")
+    return results / machine

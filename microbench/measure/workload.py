@@ -37,6 +37,9 @@ class Workload:
     cost: Cost
     module: Optional[Any] = None
     """The torch module that the ONNX model was exported from; absent where torch is."""
+    calibration: tuple[Mapping[str, NDArray[np.float32]], ...] = ()
+    """Inputs that int8 reads the activations' ranges off; none stands for `inputs`, which will do to time a model but
+    not to judge what it predicts."""
 
 
 @dataclass(frozen=True)

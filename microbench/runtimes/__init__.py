@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from microbench.errors import InputError, one_of, require_positive
 from microbench.measure.record import Configuration
+from microbench.measure.timing import COLD, END_TO_END, HOT, L2_STATES
 from microbench.runtimes.base import RUNTIMES, Runtime
 
 __all__ = ["AUTO", "Runtime", "configure", "get", "names"]
@@ -36,7 +37,9 @@ def get(name: str) -> Runtime:
     return RUNTIMES.make(name)
 
 
-def configure(name: str, precision: str, device: str, threads: int) -> tuple[Runtime, Configuration]:
+def configure(
+    name: str, precision: str, device: str, threads: int, timing: str = AUTO, l2: str = HOT
+) -> tuple[Runtime, Configuration]:
     """The runtime called `name` and the configuration that it is asked to run in.
 
     Args:
@@ -44,9 +47,12 @@ def configure(name: str, precision: str, device: str, threads: int) -> tuple[Run
         precision: one of the runtime's precisions.
         device: "cpu", "cuda", or "auto" for the first of the runtime's devices that is there.
         threads: worker threads on a CPU, at least 1.
+        timing: one of the runtime's timings (see `microbench.measure.timing`), or "auto" for the first of them: the
+            kernel span on a GPU.
+        l2: "hot", or "cold" to find the inputs outside the GPU's cache in each run.
 
     Raises:
-        InputError: the runtime, precision or device is unknown to it, or it is not available here.
+        InputError: the runtime, precision, device or timing is unknown to it, or it is not available here.
     """
     require_positive("threads", threads)
     runtime = get(name)
@@ -57,7 +63,15 @@ def configure(name: str, precision: str, device: str, threads: int) -> tuple[Run
         raise one_of(f"device of runtime {runtime.name!r}", device, devices)
     if precision not in runtime.precisions[device]:
         raise one_of(f"precision of runtime {runtime.name!r} on {device}", precision, runtime.precisions[device])
+    if timing == AUTO:
+        timing = runtime.timings[device][0]
+    if timing not in runtime.timings[device]:
+        raise one_of(f"timing of runtime {runtime.name!r} on {device}", timing, (AUTO, *runtime.timings[device]))
+    if l2 not in L2_STATES:
+        raise one_of("l2", l2, L2_STATES)
+    if l2 == COLD and timing == END_TO_END:
+        raise InputError("l2 'cold' needs a timing by the device's clock, as a copy to the device warms its cache.")
     reason = runtime.missing(device)
     if reason is not None:
         raise InputError(f"runtime {runtime.name!r} is not available on {device}: {reason}; {runtime.install}.")
-    return runtime, Configuration(runtime.name, precision, device, threads)
+    return runtime, Configuration(runtime.name, precision, device, threads, timing, l2)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from microbench.measure.record import Configuration
 from microbench.measure.sampler import one_line
 from microbench.measure.session import Session, check_outputs
+from microbench.measure.timing import END_TO_END
 from microbench.measure.workload import Workload
 from microbench.registry import Registry
 
@@ -37,6 +38,10 @@ class Runtime(ABC):
     """The line that makes it available, for `microbench doctor`."""
     max_loads: ClassVar[Optional[int]] = None
     """How often one row's model is loaded anew; None for as often as the sampler likes."""
+    min_builds: ClassVar[int] = 1
+    """Of so many builds a row is measured, where builds differ by chance; each load is of the next of them."""
+    timings: ClassVar[Mapping[str, tuple[str, ...]]] = {"cpu": (END_TO_END,), "cuda": (END_TO_END,)}
+    """By device: how its runs can be timed, the default first; see `microbench.measure.timing`."""
     needs_module: ClassVar[bool] = False
     """Whether it runs the torch module itself rather than its ONNX export."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microbench.measure.record import Configuration
-from microbench.measure.session import Session
+from microbench.measure.session import Session, replacement
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
 from microbench.runtimes.quantize import to_int8
@@ -58,12 +58,18 @@ class _OnnxRuntimeSession(Session):
     def __init__(self, session: Any, inputs: Mapping[str, NDArray[np.float32]], *, worker_threads: bool) -> None:
         self.worker_threads = worker_threads
         self._session = session
-        self._inputs = inputs  # the binding does not keep them alive
         self._binding = session.io_binding()
-        for name, value in inputs.items():
-            self._binding.bind_cpu_input(name, value)
+        self._bind(inputs)
         for output in session.get_outputs():
             self._binding.bind_output(output.name)
+
+    def _bind(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        self._inputs = inputs  # the binding does not keep them alive
+        for name, value in inputs.items():
+            self._binding.bind_cpu_input(name, value)
+
+    def feed(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        self._bind(replacement(inputs, self._inputs))
 
     def enqueue(self, runs: int) -> None:
         run, binding = self._session.run_with_iobinding, self._binding

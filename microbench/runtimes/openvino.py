@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microbench.measure.record import Configuration
-from microbench.measure.session import Session
+from microbench.measure.session import Session, replacement
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
 from microbench.runtimes.quantize import to_int8
@@ -58,14 +58,20 @@ class OpenVino(Runtime):
 
 class _OpenVinoSession(Session):
     def __init__(self, compiled: Any, inputs: Mapping[str, NDArray[np.float32]], *, worker_threads: bool) -> None:
-        import openvino
-
         self.worker_threads = worker_threads
         self._request = compiled.create_infer_request()
+        self._bind(inputs)
+        self._count = len(compiled.outputs)
+
+    def _bind(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        import openvino
+
         self._inputs = inputs  # shared with the request, which does not keep them alive
         for name, value in inputs.items():
             self._request.set_tensor(name, openvino.Tensor(value, shared_memory=True))
-        self._count = len(compiled.outputs)
+
+    def feed(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        self._bind(replacement(inputs, self._inputs))
 
     def enqueue(self, runs: int) -> None:
         infer = self._request.infer

@@ -1,4 +1,4 @@
-"""int8 for the runtimes that read quantised ONNX (Q/DQ): static, calibrated on the workload's own inputs."""
+"""int8 for the runtimes that read quantised ONNX (Q/DQ): static, calibrated on what the workload brings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from microbench.measure.workload import Workload
 
 
 @functools.lru_cache(maxsize=256)
-def to_int8(workload: Workload) -> bytes:
+def to_int8(workload: Workload, *, symmetric: bool = False) -> bytes:
     """Quantise weights by channel and activations by tensor, by ONNX Runtime's own tool (package onnx needed).
 
     Args:
-        workload: its float32 model is quantised; the activations' ranges are read off its inputs.
+        workload: its float32 model is quantised; the activations' ranges are read off its calibration inputs,
+            or off its inputs where it has none.
+        symmetric: activations too as signed values about zero, and biases left in float32: what TensorRT reads.
 
     Returns:
         The serialised model with QuantizeLinear/DequantizeLinear pairs.
@@ -25,9 +27,9 @@ def to_int8(workload: Workload) -> bytes:
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-    class _Once(CalibrationDataReader):  # type: ignore[misc]
+    class _Calibration(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._batches = iter([dict(workload.inputs)])
+            self._batches = iter([dict(inputs) for inputs in workload.calibration or (workload.inputs,)])
 
         def get_next(self) -> Optional[dict[str, Any]]:
             return next(self._batches, None)
@@ -37,11 +39,12 @@ def to_int8(workload: Workload) -> bytes:
         quantize_static(
             onnx.load_from_string(workload.onnx_model),
             quantised,
-            _Once(),
+            _Calibration(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            activation_type=QuantType.QUInt8,
+            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            extra_options={"ActivationSymmetric": symmetric, "QuantizeBias": not symmetric},
         )
         return quantised.read_bytes()
 

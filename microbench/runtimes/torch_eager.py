@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microbench.measure.record import Configuration
-from microbench.measure.session import Session
+from microbench.measure.session import Session, replacement
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
 
@@ -42,8 +42,7 @@ class TorchEager(Runtime):
         torch.set_num_threads(configuration.threads)
         dtype = getattr(torch, _DTYPES[configuration.precision])
         module = copy.deepcopy(workload.module).to(dtype)
-        arguments = [torch.from_numpy(value).to(dtype) for value in inputs.values()]
-        return _TorchSession(self.prepare(module), arguments, worker_threads=configuration.threads > 1)
+        return _TorchSession(self.prepare(module), inputs, dtype, worker_threads=configuration.threads > 1)
 
     def prepare(self, module: Any) -> Any:
         """What is called in the timed loop."""
@@ -51,11 +50,23 @@ class TorchEager(Runtime):
 
 
 class _TorchSession(Session):
-    def __init__(self, call: Any, arguments: list[Any], *, worker_threads: bool) -> None:
+    def __init__(
+        self, call: Any, inputs: Mapping[str, NDArray[np.float32]], dtype: Any, *, worker_threads: bool
+    ) -> None:
         self.worker_threads = worker_threads
         self._call = call
-        self._arguments = arguments
+        self._dtype = dtype
+        self._bind(inputs)
         self._result: Optional[Any] = None
+
+    def _bind(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        import torch
+
+        self._inputs = inputs
+        self._arguments = [torch.from_numpy(value).to(self._dtype) for value in inputs.values()]
+
+    def feed(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        self._bind(replacement(inputs, self._inputs))
 
     def enqueue(self, runs: int) -> None:
         import torch

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import microbench
+from microbench.bundle.writer import INSTRUMENT
 
 PACKAGE = Path(microbench.__file__).parent
 ROOT = PACKAGE.parent
-INSTRUMENT = ("measure", "runtimes", "errors.py", "registry.py", "__init__.py")
 OLDEST_PYTHON = "3.9"
 
 

@@ -102,6 +102,9 @@ class Loaded(Session):
     def enqueue(self, runs: int) -> None:
         self._happens("enqueue", runs)
 
+    def feed(self, inputs: object) -> None:
+        """A window's length does not depend on the inputs."""
+
     def outputs(self) -> tuple[NDArray[Any], ...]:
         return ()
 

@@ -1,6 +1,7 @@
 """When a session's output is held to be wrong, and which clocks time it."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,9 @@ class Napping(Session):
 
     def enqueue(self, runs: int) -> None:
         self.calls.append(f"enqueue {runs}")
+
+    def feed(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        self.calls.append(f"feed {sorted(inputs)}")
 
     def synchronize(self) -> None:
         self.calls.append("synchronize")

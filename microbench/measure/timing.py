@@ -1,0 +1,27 @@
+"""What a latency is the latency of: three ways to time one run on a GPU, and whether its inputs lie in the cache.
+
+They answer different questions and are never merged: each is a row of its own.
+"""
+
+from __future__ import annotations
+
+KERNEL_SPAN = "kernel_span"
+"""The device's own time of one run: many runs are captured as one CUDA graph, with an event before and one after it.
+No launch of single kernels, no copy of inputs or outputs, no host."""
+ISOLATED = "isolated"
+"""The device's time of one run launched by itself, with an event before and one after each. The launches are queued
+behind a kernel that waits, so that the device never waits for the host, but the device's own start of each kernel is in
+it."""
+END_TO_END = "end_to_end"
+"""The host's time from inputs in host memory to outputs in host memory, one run after the other: on a GPU the copy to
+the device, the launch, the run, the copy back and the waiting for it. The one timing that there is on a CPU."""
+
+TIMINGS = (KERNEL_SPAN, ISOLATED, END_TO_END)
+
+HOT = "hot"
+"""Each run reads the same inputs, which stay in whatever cache they fit."""
+COLD = "cold"
+"""Runs rotate over copies of the inputs that together are more than five times the GPU's L2 cache, so that a run finds
+its own no longer there. Weights are read in every run and stay where they are."""
+
+L2_STATES = (HOT, COLD)

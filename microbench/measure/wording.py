@@ -1,0 +1,35 @@
+"""How a row is put into words: its latency with its interval, and what a reader must know before trusting it."""
+
+from __future__ import annotations
+
+import math
+from typing import Optional
+
+from microbench.measure.measurement import Measurement
+from microbench.measure.record import Record
+
+
+def remarks(record: Record) -> str:
+    """What a reader must know before trusting the row; empty if nothing."""
+    measurement = record.measurement
+    if measurement is None:
+        return record.error or "not measured"
+    found = [] if measurement.converged else ["not converged"]
+    if measurement.noisy:
+        found.append("noisy: " + "; ".join(measurement.noise_reasons))
+    return ", ".join(found)
+
+
+def interval_text(measurement: Optional[Measurement]) -> str:
+    """Latency in milliseconds and half the width of its 95% interval, e.g. "2.034 ±0.6%"."""
+    if measurement is None:
+        return ""
+    half = (measurement.latency_ci_high_ms - measurement.latency_ci_low_ms) / 2 / measurement.latency_ms
+    return f"{significant(measurement.latency_ms)} ±{half:.1%}"
+
+
+def significant(value: float) -> str:
+    """Four significant digits, without an exponent; nothing for a NaN."""
+    if math.isnan(value):
+        return ""
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"

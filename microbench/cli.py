@@ -19,7 +19,7 @@ from microbench.commands.import_records import import_records
 from microbench.commands.predict import predict
 from microbench.commands.presenting import present
 from microbench.commands.show import show
-from microbench.commands.train import train
+from microbench.commands.train import train, train_columns, training_options
 from microbench.errors import EXIT_BAD_INPUT, EXIT_ROWS_FAILED, EXIT_STOPPED, InputError
 
 if TYPE_CHECKING:
@@ -106,11 +106,17 @@ def _experiment_command(name: str) -> click.Command:
     def command(**options: Any) -> None:
         texts = {field: options.pop(field.name) for field in fields}
         given = {field.name: field.metadata["parse"](text) for field, text in texts.items() if text is not None}
-        _run([constructor(**given)], name, **options)
+        experiment = constructor(**given)
+        recipe, root, seeds = (options.pop(option, None) for option in ("recipe_name", "root", "seeds"))
+        if recipe is not None:
+            train_columns([experiment], recipe, root, seeds, options["results"], quiet=options["as_json"])
+        _run([experiment], name, **options)
 
     for field in fields:
         flag = "--" + field.name.replace("_", "-")
         command = click.option(flag, field.name, help=field.metadata["help"])(command)
+    if constructor.has_accuracy:
+        command = training_options(command)
     return click.command(name, help=f"{constructor.title}.")(command)
 
 

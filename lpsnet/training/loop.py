@@ -29,8 +29,9 @@ from lpsnet.weights import save_weights
 from microbench.errors import InputError
 
 CHECKPOINT = "checkpoint.pt"
+RECIPE = "recipe.yaml"
 WEIGHTS = "network.safetensors"
-"""In a run's folder: the deploy form of the trained network."""
+"""Files in a run's folder; the weights are those of the trained network's deploy form."""
 
 _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 _LOG_EVERY = 20
@@ -137,7 +138,7 @@ class _Run:
     def train(self, on_progress: Callable[[Progress], None]) -> None:
         """All steps that are left."""
         recipe, fabric = self.recipe, self.fabric
-        (self.folder / "recipe.yaml").write_text(recipe.as_yaml(), "utf-8")
+        (self.folder / RECIPE).write_text(recipe.as_yaml(), "utf-8")
         logs = Logs(self.folder, self.step) if fabric.is_global_zero else None
         first, started, measured_s = self.step, time.monotonic(), 0.0
         losses: list[Tensor] = []

@@ -38,7 +38,17 @@ def print_table(title: str, table: pd.DataFrame) -> None:
 
     shown = Table(title=title, box=box.SIMPLE, title_justify="left")
     for column in table.columns:
-        numeric = column not in ("block", "class", "runtime", "precision", "device", "timing", "l2", "ceiling", "remarks")
+        numeric = column not in (
+            "block",
+            "class",
+            "runtime",
+            "precision",
+            "device",
+            "timing",
+            "l2",
+            "ceiling",
+            "remarks",
+        )
         shown.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
     for row in table.astype(str).to_numpy().tolist():
         shown.add_row(*row)

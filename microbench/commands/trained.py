@@ -7,7 +7,6 @@ from pathlib import Path
 from microbench.errors import InputError
 
 _RUNS = Path("runs")
-_RECIPE = "recipe.yaml"
 
 INPUT_SCALE_HELP = (
     "How many times an image is enlarged for the network to see it [default: as in training, where WEIGHTS lie in the "
@@ -35,7 +34,9 @@ def input_scale_of(weights: Path) -> float:
     Raises:
         InputError: there is a recipe, but a damaged one.
     """
-    recipe = weights.with_name(_RECIPE)
+    from lpsnet.training.loop import RECIPE
+
+    recipe = weights.with_name(RECIPE)
     if not recipe.is_file():
         return 1.0
     from lpsnet.training import load_recipe

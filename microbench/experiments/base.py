@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from microbench.experiments.network import NetworkChoice
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.registry import Registry
@@ -40,6 +41,8 @@ class Experiment(ABC):
     whole_networks: ClassVar[bool] = False
     """Whether a run takes a tenth of a second rather than a thousandth: such rows are timed on all cores by default, in
     fewer rounds, and without the roofline's ceilings."""
+    has_accuracy: ClassVar[bool] = False
+    """Whether networks are trained for it: its table then has a column of measured mIoU."""
 
     @abstractmethod
     def specs(self) -> list[WorkloadSpec]:
@@ -52,6 +55,10 @@ class Experiment(ABC):
             records: of this experiment, all in one configuration.
         """
         return []
+
+    def trained_networks(self) -> dict[str, NetworkChoice]:
+        """The networks whose mIoU stands in the table, by their row's name; most experiments have none."""
+        return {}
 
     @abstractmethod
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:

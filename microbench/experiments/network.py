@@ -32,6 +32,12 @@ class NetworkChoice:
     interaction: str = "bilateral_b"
     protocol: Protocol = "scores"
 
+    def design(self, num_classes: int) -> lpsnet.NetworkDesign:
+        """The network for training on a data set of so many classes."""
+        return lpsnet.NetworkDesign(
+            architecture=self.architecture, num_classes=num_classes, block=self.block, interaction=self.interaction
+        )
+
     def norm_operations(self, resolution: tuple[int, int]) -> int:
         """See `microbench.models.cost.norm_operations`."""
         plain = lpsnet.build(self.architecture, CLASSES, self.block, self.interaction, reparameterised=False)

@@ -15,7 +15,8 @@ from microbench.experiments.parsing import parse_milliseconds
 from microbench.experiments.width_search import Match, match, next_width
 from microbench.measure.record import Record
 from microbench.measure.workload import Axis, WorkloadSpec
-from microbench.report.table2 import ModeRow, table2
+from microbench.report.accuracy import accuracy_notes, read_accuracies
+from microbench.report.table2 import EQUAL_LATENCY_MODE, PAPER_WIDTHS_MODE, ModeRow, table2
 
 PAPER_WIDTHS = {
     "shufflenet": 8,
@@ -44,6 +45,7 @@ class Table2(Experiment):
     name = "table2"
     title = "Table 2: multi-path networks of seven blocks, at equal latency and at the paper's widths"
     whole_networks = True
+    has_accuracy = True
 
     resolution: tuple[int, int] = field(default=(1024, 2048), metadata=RESOLUTION_OPTION)
     target_ms: float | None = field(
@@ -72,8 +74,13 @@ class Table2(Experiment):
         }
         return [self._spec(block, width) for block, width in following.items() if width is not None]
 
+    def trained_networks(self) -> dict[str, NetworkChoice]:
+        """Each block at the paper's width: trained once, the network serves all devices."""
+        return {block: self._choice(block, c) for block, c in PAPER_WIDTHS.items()}
+
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
         """Both modes, ours and the published columns side by side."""
+        accuracies = read_accuracies(folder.parent, self.name, self.trained_networks())
         rows = []
         findings = []
         for configuration in dict.fromkeys(record.configuration for record in records):
@@ -84,16 +91,16 @@ class Table2(Experiment):
             for block, c in PAPER_WIDTHS.items():
                 if (block, c) in by_place:
                     norms = self._choice(block, c).norm_operations(self.resolution)
-                    rows.append(ModeRow("paper's widths", block, by_place[block, c], norms))
+                    rows.append(ModeRow(PAPER_WIDTHS_MODE, block, by_place[block, c], norms))
             for block, found in matches.items():
-                rows.append(ModeRow("equal latency", block, by_place[block, found.width]))
+                rows.append(ModeRow(EQUAL_LATENCY_MODE, block, by_place[block, found.width]))
                 sentence = found.sentence(target_ms or math.nan)
                 findings.append(f"{configuration.runtime} {configuration.precision}, {block}: {sentence}.")
-        table, notes = table2(rows)
+        table, notes = table2(rows, accuracies)
         return Presentation(
             table=table,
-            findings=(*findings, *notes),
-            data={"equal_latency": {row.block: row.record.axes["c"] for row in rows if row.mode == "equal latency"}},
+            findings=(*findings, *notes, *accuracy_notes(accuracies, REFERENCE_BLOCK)),
+            data={"equal_latency": {row.block: row.record.axes["c"] for row in rows if row.mode == EQUAL_LATENCY_MODE}},
         )
 
     def _spec(self, block: str, c: int) -> WorkloadSpec:

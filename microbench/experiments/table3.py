@@ -12,10 +12,14 @@ from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
 from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, network_spec
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
+from microbench.report.accuracy import accuracy_notes, read_accuracies
 from microbench.report.table3 import added_latency, table3
 
 WIDTH = 16
 """The channel base c, printed in the paper's section 4.3."""
+
+FIRST_IN_PAPER = "bilateral_b"
+"""By mIoU."""
 
 
 @EXPERIMENTS.register("table3")
@@ -26,24 +30,28 @@ class Table3(Experiment):
     name = "table3"
     title = "Table 3: multi-path networks with six interactions and none"
     whole_networks = True
+    has_accuracy = True
 
     resolution: tuple[int, int] = field(default=(1024, 2048), metadata=RESOLUTION_OPTION)
 
     def specs(self) -> list[WorkloadSpec]:
         """Each interaction after stages 3 and 4."""
-        architecture = lpsnet.table2_architecture(WIDTH)
         return [
-            network_spec(
-                self.name,
-                interaction,
-                NetworkChoice(architecture, interaction=interaction),
-                self.resolution,
-                {"interaction": interaction, "c": WIDTH},
-            )
-            for interaction in interactions.NAMES
+            network_spec(self.name, interaction, choice, self.resolution, {"interaction": interaction, "c": WIDTH})
+            for interaction, choice in self.trained_networks().items()
         ]
+
+    def trained_networks(self) -> dict[str, NetworkChoice]:
+        """The table's own networks, by their interaction."""
+        architecture = lpsnet.table2_architecture(WIDTH)
+        return {name: NetworkChoice(architecture, interaction=name) for name in interactions.NAMES}
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
         """Latency, and what each interaction adds to it."""
         added = added_latency(records)
-        return Presentation(table=table3(records, added), data={"added_latency": [row.as_json() for row in added]})
+        accuracies = read_accuracies(folder.parent, self.name, self.trained_networks())
+        return Presentation(
+            table=table3(records, added, accuracies),
+            findings=tuple(accuracy_notes(accuracies, FIRST_IN_PAPER)),
+            data={"added_latency": [row.as_json() for row in added]},
+        )

@@ -8,11 +8,8 @@ import pandas as pd
 
 from microbench.measure.record import Record
 from microbench.measure.wording import interval_text, remarks, significant
+from microbench.report.accuracy import Accuracy, miou_heading
 from microbench.report.frame import configuration_label
-
-MIOU = "mIoU % (not trained)"
-"""The measured mIoU's column until networks are trained: empty, never filled by the paper's number."""
-
 
 RUN_IN = "run in"
 
@@ -31,12 +28,22 @@ def network_table(lines: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     return table
 
 
+def miou_cell(accuracies: Mapping[str, Accuracy], name: str | None) -> dict[str, str]:
+    """The measured mIoU's column: empty where the network is not trained, never filled by the paper's number.
+
+    Args:
+        accuracies: of the table's networks.
+        name: the row's network in them; None if it is not one that is trained.
+    """
+    found = accuracies.get(name) if name is not None else None
+    return {miou_heading(accuracies): found.text if found else ""}
+
+
 def measured_cells(record: Record) -> dict[str, str]:
-    """A network's measured columns."""
+    """A network's measured columns but for the mIoU."""
     cost, measurement = record.cost, record.measurement
     efficiency = record.efficiency_mmacs_per_ms
     return {
-        MIOU: "",
         "latency ms": interval_text(measurement),
         "GMACs": significant(cost.macs / 1e9) if cost else "",
         "GMACs/ms": significant(efficiency / 1e3) if efficiency else "",

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from microbench.measure.record import Record
 from microbench.measure.wording import significant
-from microbench.report.network_table import RUN_IN, measured_cells, network_table, remarks_cell, target_of
+from microbench.report.accuracy import Accuracy
+from microbench.report.network_table import (
+    RUN_IN,
+    measured_cells,
+    miou_cell,
+    network_table,
+    remarks_cell,
+    target_of,
+)
 from microbench.report.published import PAPER_RESOLUTION, published
+
+PAPER_WIDTHS_MODE = "paper's widths"
+EQUAL_LATENCY_MODE = "equal latency"
 
 _CLOSE = 0.03
 """Counts this close to the published FLOPs, relative to them, need no explanation."""
@@ -32,16 +43,17 @@ class ModeRow:
     """One row of the table."""
 
     mode: str
-    """"paper's widths" or "equal latency"."""
+    """`PAPER_WIDTHS_MODE` or `EQUAL_LATENCY_MODE`."""
     block: str
     record: Record
     norm_operations: int | None = None
     """What counting BN would add to the MACs; asked for where the paper's count is beside ours."""
 
 
-def table2(rows: Sequence[ModeRow]) -> tuple[pd.DataFrame, list[str]]:
+def table2(rows: Sequence[ModeRow], accuracies: Mapping[str, Accuracy]) -> tuple[pd.DataFrame, list[str]]:
     """The table, and the notes under it.
 
+    The networks of the paper's widths are those that are trained; `accuracies` has them by their block.
     The paper's columns stand with the paper's widths and image size alone: its networks have these, and no other.
     """
     paper = {str(row["block"]): row for row in published("table2").to_dict("records")}
@@ -49,7 +61,7 @@ def table2(rows: Sequence[ModeRow]) -> tuple[pd.DataFrame, list[str]]:
     notes = []
     for row in rows:
         with_norms = _gmacs_with_norms(row)
-        is_paper = row.mode == "paper's widths" and row.record.axes["resolution"] == PAPER_RESOLUTION
+        is_paper = row.mode == PAPER_WIDTHS_MODE and row.record.axes["resolution"] == PAPER_RESOLUTION
         theirs = paper.get(row.block) if is_paper else None
         lines.append(
             {
@@ -57,6 +69,7 @@ def table2(rows: Sequence[ModeRow]) -> tuple[pd.DataFrame, list[str]]:
                 "block": row.block,
                 "c": str(row.record.axes["c"]),
                 RUN_IN: target_of(row.record),
+                **miou_cell(accuracies, row.block if row.mode == PAPER_WIDTHS_MODE else None),
                 **measured_cells(row.record),
                 _COUNTED_AS_PAPER: significant(with_norms) if with_norms else "",
                 "paper's mIoU %": significant(theirs["miou_percent"]) if theirs else "",

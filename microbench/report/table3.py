@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,8 +11,16 @@ import pandas as pd
 from microbench.measure.record import Record
 from microbench.measure.statistics import Interval, difference_interval
 from microbench.measure.wording import significant
+from microbench.report.accuracy import Accuracy
 from microbench.report.generations import paired
-from microbench.report.network_table import RUN_IN, measured_cells, network_table, remarks_cell, target_of
+from microbench.report.network_table import (
+    RUN_IN,
+    measured_cells,
+    miou_cell,
+    network_table,
+    remarks_cell,
+    target_of,
+)
 from microbench.report.published import PAPER_RESOLUTION, published
 
 BASELINE = "none"
@@ -66,8 +74,10 @@ def added_latency(records: Sequence[Record]) -> list[AddedLatency]:
     return [row for row in found if row is not None]
 
 
-def table3(records: Sequence[Record], added: Sequence[AddedLatency]) -> pd.DataFrame:
-    """One line an interaction; the paper's columns last but for the remarks."""
+def table3(
+    records: Sequence[Record], added: Sequence[AddedLatency], accuracies: Mapping[str, Accuracy]
+) -> pd.DataFrame:
+    """One line an interaction, whose accuracy goes by its name; the paper's columns last but for the remarks."""
     paper = {str(row["interaction"]): row for row in published("table3").to_dict("records")}
     by_place = {(row.interaction, row.target): row for row in added}
     lines = []
@@ -78,6 +88,7 @@ def table3(records: Sequence[Record], added: Sequence[AddedLatency]) -> pd.DataF
             {
                 "interaction": name,
                 RUN_IN: target_of(record),
+                **miou_cell(accuracies, name),
                 **measured_cells(record),
                 "added ms (95% CI)": _added_text(by_place.get((name, target_of(record)))),
                 "paper's mIoU %": significant(theirs["miou_percent"]) if theirs else "",

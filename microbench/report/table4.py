@@ -13,7 +13,7 @@ import pandas as pd
 from lpsnet.family import STEPS
 from microbench.measure.record import Record
 from microbench.measure.wording import interval_text, significant
-from microbench.report.network_table import MIOU, RUN_IN, measured_cells, network_table, remarks_cell, target_of
+from microbench.report.network_table import RUN_IN, measured_cells, network_table, remarks_cell, target_of
 from microbench.report.published import PAPER_RESOLUTION, published
 
 
@@ -90,7 +90,7 @@ def table4(records: Sequence[Record]) -> pd.DataFrame:
                 "C": _set(architecture.width),
                 "R": _set(architecture.resolution),
                 RUN_IN: target_of(record),
-                **{key: value for key, value in measured_cells(record).items() if key != MIOU},
+                **measured_cells(record),
                 "M parameters": significant(record.cost.parameters / 1e6) if record.cost else "",
                 "full-resolution ms": interval_text(full.measurement) if full else "",
                 "paper's ms": significant(theirs["latency_ms"]) if at_paper_size else "",

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ def scores_and_labels() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("weights", ["none", "log"])
-def test_cross_entropy_is_that_of_scores_upsampled_to_the_labels(weights: str) -> None:
+def test_cross_entropy_is_that_of_scores_upsampled_to_the_labels(weights: Literal["none", "log"]) -> None:
     scores, labels = scores_and_labels()
     frequencies = torch.tensor([0.7, 0.2, 0.1])
     loss = SegmentationLoss(dataclasses.replace(RECIPE, class_weights=weights), frequencies)(scores, labels)

@@ -1,0 +1,64 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lpsnet.training import load_recipe
+
+SMALL = ("crop_height=32", "crop_width=48", "batch_size=2", "iterations=2", "validate_every=2", "precision=fp32")
+
+
+def microbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "microbench", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=240)
+
+
+def small() -> list[str]:
+    return [part for setting in SMALL for part in ("--set", setting)]
+
+
+def test_a_run_is_trained_and_then_evaluated_without_an_argument(tmp_path: Path) -> None:
+    trained = microbench("train", "lpsnet-step-0", *small(), "--json", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    weights = Path(json.loads(trained.stdout)["weights"])
+    assert weights == Path("runs", "generated-lpsnet-step-0-seed0", "network.safetensors")
+    evaluated = microbench("evaluate", "--json", cwd=tmp_path)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads(evaluated.stdout)["data_set"] == "generated"
+
+
+def test_a_recorded_run_lands_in_the_results(tmp_path: Path) -> None:
+    changes = dict(setting.split("=") for setting in SMALL)
+    (tmp_path / "mine.yaml").write_text(load_recipe("generated").changed(changes).as_yaml())
+    done = microbench("train", "lpsnet-step-0", "--recipe", "mine.yaml", "--record", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "accuracy" / "mine" / "lpsnet-step-0" / "seed0"
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {
+        "confusion.json",
+        "confusions.npz",
+        "training.json",
+        "recipe.yaml",
+        "log.csv",
+        "network.safetensors",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--recipe", "nothing"], "recipe 'nothing' must be one of"),
+        (["--set", "iterations"], "set must have the form FIELD=VALUE, not 'iterations'."),
+        (["--set", "lr=1"], "field of a recipe 'lr' is unknown"),
+        (["--record", "--set", "iterations=1"], "set must not be given with --record"),
+        (["lpsnet-xl"], "network 'lpsnet-xl' is unknown"),
+        (["--recipe", "camvid", "--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    done = microbench("train", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

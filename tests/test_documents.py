@@ -9,6 +9,7 @@ from blocks.registry import BLOCKS
 from microbench.experiments import EXPERIMENTS
 from microbench.measure.record import Record
 from microbench.measure.store import latest, read_records
+from microbench.report.accuracy import accuracy_sentence, read_accuracy
 from microbench.report.compare import compare_records, read_side
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +66,12 @@ def test_the_agreement_of_two_runs_that_the_readme_quotes_follows_from_the_commi
     for name in ("figure4", "figure5"):
         sides = [read_side(folder / f"{name}.jsonl") for folder in (MEASURED, MEASURED_AGAIN)]
         assert compare_records(*sides).summary().split(". ")[0].rstrip(".") in quoted
+
+
+def test_the_accuracy_that_the_readme_quotes_follows_from_the_committed_results() -> None:
+    (quoted,) = re.findall(r"```accuracy\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    accuracy = read_accuracy(ROOT / "results", "camvid_cpu", "lpsnet-s")
+    assert f"LPS-Net-S: {accuracy_sentence([accuracy])}" in quoted.splitlines()
 
 
 def test_the_readme_shows_three_pieces_of_code_and_contributing_one() -> None:

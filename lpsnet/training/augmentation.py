@@ -34,14 +34,14 @@ class Augmentation(nn.Module):
             labels: 8-bit (N, H, W).
         """
         matrices = self._matrices(len(images), images.shape[-2:]).to(images.device)
-        scaled = warp_affine(images.float() / 255, matrices, self.size, mode="bilinear", padding_mode="zeros")
+        scaled = warp_affine(images.float().div_(255), matrices, self.size, mode="bilinear", padding_mode="zeros")
         if self.jitter is not None:
             scaled = self.jitter(scaled)
         # What lies outside the frame is sampled as 0: so 0 must stand for the ignored label.
-        shifted = (labels.long() - IGNORED)[:, None].float()
+        shifted = labels[:, None].float().sub_(IGNORED)
         cropped = warp_affine(shifted, matrices, self.size, mode="nearest", padding_mode="zeros")[:, 0]
         normalised = kornia.enhance.normalize(scaled, torch.tensor(MEAN), torch.tensor(DEVIATION))
-        return normalised, cropped.round().long() + IGNORED
+        return normalised, cropped.add_(IGNORED).round_().long()
 
     def _matrices(self, count: int, size: torch.Size) -> Tensor:
         """Affine matrices (N, 2, 3) from pixels of the frame to pixels of the crop."""

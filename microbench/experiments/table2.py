@@ -90,8 +90,10 @@ class Table2(Experiment):
             matches = _matches(own, target_ms)
             for block, c in PAPER_WIDTHS.items():
                 if (block, c) in by_place:
-                    norms = self._choice(block, c).norm_operations(self.resolution)
-                    rows.append(ModeRow(PAPER_WIDTHS_MODE, block, by_place[block, c], norms))
+                    record = by_place[block, c]
+                    # A network that could not be built (for so small an image, say) has nothing to be counted.
+                    norms = self._choice(block, c).norm_operations(self.resolution) if record.cost else None
+                    rows.append(ModeRow(PAPER_WIDTHS_MODE, block, record, norms))
             for block, found in matches.items():
                 rows.append(ModeRow(EQUAL_LATENCY_MODE, block, by_place[block, found.width]))
                 sentence = found.sentence(target_ms or math.nan)

@@ -107,6 +107,18 @@ def _read(folder: Path) -> Accuracy | None:
     )
 
 
+def read_accuracy(results: Path, recipe: str, name: str) -> Accuracy:
+    """What is known of one network.
+
+    Raises:
+        InputError: no finished run of it is in the results, or its files are damaged.
+    """
+    found = _read(results / FOLDER / recipe / name)
+    if found is None:
+        raise InputError(f"network {name!r} has no finished run by recipe {recipe!r} in {str(results / FOLDER)!r}.")
+    return found
+
+
 def miou_heading(accuracies: Mapping[str, Accuracy]) -> str:
     """The measured mIoU's column: says on what; without a trained network it stays empty."""
     if not accuracies:
@@ -124,19 +136,27 @@ def accuracy_notes(accuracies: Mapping[str, Accuracy], first_in_paper: str) -> l
     """
     if not accuracies:
         return []
-    return [_training_note(list(accuracies.values())), *_rank_notes(accuracies, first_in_paper)]
+    return [accuracy_sentence(list(accuracies.values())), *_rank_notes(accuracies, first_in_paper)]
 
 
-def _training_note(accuracies: Sequence[Accuracy]) -> str:
+def accuracy_sentence(accuracies: Sequence[Accuracy]) -> str:
+    """What networks of one recipe were trained by, and how well they do: of several, the range."""
     evaluation, training = accuracies[0].evaluations[0], accuracies[0].trainings[0]
     minutes = [t["training_s"] / 60 for accuracy in accuracies for t in accuracy.trainings]
     by_seeds = sorted({accuracy.seeds for accuracy in accuracies})
     seeds = " or ".join(", ".join(map(str, seeds)) for seeds in by_seeds)
+    best, worst = (chosen(accuracies, key=lambda accuracy: accuracy.mean_iou).text for chosen in (max, min))
     return (
-        f"mIoU on {evaluation.data_set}, split {evaluation.split} ({len(evaluation.images)} images): trained from "
-        f"scratch by recipe {accuracies[0].recipe}, {training['iterations']} iterations of {training['batch_size']} "
-        f"images, {min(minutes):.1f} to {max(minutes):.1f} minutes a run; seed{'s' * (len(by_seeds[0]) > 1)} {seeds}"
+        f"mIoU {worst if best == worst else f'{worst} to {best}'}% on {evaluation.data_set}, split {evaluation.split} "
+        f"({len(evaluation.images)} images): trained from scratch by recipe {accuracies[0].recipe}, "
+        f"{training['iterations']} iterations of {training['batch_size']} images, "
+        f"{_range_text(minutes)} minutes a run, seed{'s' * (len(by_seeds[0]) > 1)} {seeds}"
     )
+
+
+def _range_text(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.0f}", f"{max(values):.0f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _rank_notes(accuracies: Mapping[str, Accuracy], first_in_paper: str) -> list[str]:

@@ -15,6 +15,7 @@ from microbench import __version__
 from microbench.commands.bundle import bundle
 from microbench.commands.console import print_table, progress_bar
 from microbench.commands.evaluate import evaluate
+from microbench.commands.gate import gate
 from microbench.commands.import_records import import_records
 from microbench.commands.predict import predict
 from microbench.commands.presenting import present
@@ -295,6 +296,7 @@ cli.add_command(show)
 cli.add_command(train)
 cli.add_command(evaluate)
 cli.add_command(predict)
+cli.add_command(gate)
 
 
 def main() -> None:

@@ -127,19 +127,23 @@ def examine() -> Findings:
 
 
 def _driver_part() -> GpuPart:
+    name, consequence = "NVIDIA driver", "nothing runs on cuda without it: install NVIDIA's driver"
     gpu = fingerprint().gpu
-    found = missing = None
     if gpu is None:
-        try:
-            pci_bus_id()
-        except CudaError as error:
-            missing = str(error)
-    else:
-        found = (
-            f"{gpu.driver or 'of unknown version'}: {gpu.name}, compute capability {gpu.compute_capability}, "
-            f"{gpu.multiprocessors} multiprocessors, {gpu.memory_bytes / 2**30:.0f} GiB, L2 {gpu.l2_bytes / 2**20:.0f} MiB"
-        )
-    return GpuPart("NVIDIA driver", found, missing, "nothing runs on cuda without it: install NVIDIA's driver")
+        return GpuPart(name, None, _why_no_device(), consequence)
+    found = (
+        f"{gpu.driver or 'of unknown version'}: {gpu.name}, compute capability {gpu.compute_capability}, "
+        f"{gpu.multiprocessors} multiprocessors, {gpu.memory_bytes / 2**30:.0f} GiB, L2 {gpu.l2_bytes / 2**20:.0f} MiB"
+    )
+    return GpuPart(name, found, None, consequence)
+
+
+def _why_no_device() -> str:
+    try:
+        pci_bus_id()
+    except CudaError as error:
+        return str(error)
+    return "the driver does not describe its device"
 
 
 def _pycuda_part() -> GpuPart:

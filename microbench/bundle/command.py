@@ -17,6 +17,7 @@ from microbench.errors import EXIT_BAD_INPUT, EXIT_ROWS_FAILED, EXIT_STOPPED, In
 from microbench.measure.environment import machine_name
 from microbench.measure.record import Record
 from microbench.measure.store import machine_folder
+from microbench.measure.timing import HOT
 from microbench.runs.runner import run
 from microbench.runs.settings import Settings, plan_of
 

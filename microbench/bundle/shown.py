@@ -7,7 +7,7 @@ from typing import Sequence
 from microbench.measure.record import Record
 from microbench.measure.wording import interval_text, remarks, significant
 
-_HEADINGS = ("row", "runtime", "precision", "device", "threads", "latency ms", "MMACs/ms", "remarks")
+_HEADINGS = ("row", "runtime", "precision", "device", "threads", "timing", "l2", "latency ms", "MMACs/ms", "remarks")
 
 
 def table_text(records: Sequence[Record]) -> str:
@@ -26,6 +26,8 @@ def _cells(record: Record) -> tuple[str, ...]:
         c.precision,
         c.device,
         str(c.threads),
+        c.timing,
+        c.l2,
         interval_text(record.measurement),
         significant(efficiency) if efficiency else "",
         remarks(record),

@@ -41,6 +41,10 @@ def print_table(title: str, table: pd.DataFrame) -> None:
         numeric = column not in (
             "block",
             "class",
+            "workload",
+            "verdict",
+            "reason",
+            "what differs",
             "runtime",
             "precision",
             "device",

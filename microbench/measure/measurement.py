@@ -91,6 +91,7 @@ def summarize(
     latencies = independent_samples(generations)
     readings = [reading for generation in generations for reading in generation.readings]
     interval = median_interval(latencies)
+    by_device = readings[0].device_ns is not None
     return Measurement(
         latency_ms=interval.median,
         latency_ci_low_ms=interval.low,
@@ -101,9 +102,9 @@ def summarize(
         loads=len({generation.load for generation in generations}),
         converged=is_precise(interval, ci_target),
         ci_target=ci_target,
-        clock="wall" if readings[0].device_ns is None else "device",
+        clock="device" if by_device else "wall",
         diagnostics=diagnostics,
-        noise_reasons=diagnostics.reasons(single_threaded=single_threaded),
+        noise_reasons=diagnostics.reasons(single_threaded=single_threaded, by_device=by_device),
         generations=generations,
         builds=builds,
     )

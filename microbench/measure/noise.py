@@ -115,8 +115,21 @@ class Diagnostics:
     throttling: Optional[str] = None
     """Why it did, e.g. "power cap"."""
 
-    def reasons(self, *, single_threaded: bool) -> tuple[str, ...]:
-        """Which diagnostics are beyond their limits, with their values; empty if none is."""
+    def reasons(self, *, single_threaded: bool, by_device: bool = False) -> tuple[str, ...]:
+        """Which diagnostics are beyond their limits, with their values; empty if none is.
+
+        Args:
+            single_threaded: whether the row's runs keep one core busy.
+            by_device: whether the row was timed by a device's clock, which the host's pauses do not reach.
+        """
+        found = [] if by_device else self._host_reasons(single_threaded=single_threaded)
+        if self.spread_between_generations > MAX_SPREAD:
+            found.append(f"spread {self.spread_between_generations:.0%}")
+        if self.throttled_windows:
+            found.append(f"throttled in {self.throttled_windows} windows ({self.throttling})")
+        return tuple(found)
+
+    def _host_reasons(self, *, single_threaded: bool) -> list[str]:
         found = []
         max_pressure = MAX_PRESSURE_SHARE if single_threaded else MAX_PRESSURE_SHARE_OF_WORKERS
         if self.pressure_share is not None and self.pressure_share > max_pressure:
@@ -127,8 +140,4 @@ class Diagnostics:
             found.append(f"preempted {self.preemptions_per_s:.0f}/s")
         if single_threaded and self.wall_over_cpu > MAX_WALL_OVER_CPU:
             found.append(f"wall/CPU {self.wall_over_cpu:.2f}")
-        if self.spread_between_generations > MAX_SPREAD:
-            found.append(f"spread {self.spread_between_generations:.0%}")
-        if self.throttled_windows:
-            found.append(f"throttled in {self.throttled_windows} windows ({self.throttling})")
-        return tuple(found)
+        return found

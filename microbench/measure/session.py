@@ -62,7 +62,7 @@ class Session(ABC):
     build: Optional[int] = None
     """Which of several builds of the model this load runs, where building is a matter of chance; see `Generation`."""
     device_seconds: Optional[Callable[[], float]] = None
-    """A clock that advances by the device's own time of the runs so far, where the device has one."""
+    """A clock that advances by the time of the runs that `read` was asked for so far; on a device alone."""
 
     @abstractmethod
     def enqueue(self, runs: int) -> None:

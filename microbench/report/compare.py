@@ -12,6 +12,7 @@ import pandas as pd
 from microbench.errors import InputError
 from microbench.measure.record import Record
 from microbench.measure.store import latest, read_records
+from microbench.report.frame import configuration_label
 
 RowName = tuple[str, ...]
 
@@ -23,6 +24,8 @@ class ComparedRow:
     name: str
     runtime: str
     precision: str
+    target: str
+    """What both were run in, in words."""
     first_ms: float
     second_ms: float
     ratio: float
@@ -54,7 +57,7 @@ class Comparison:
         return pd.DataFrame(
             {
                 "name": [row.name for row in self.rows],
-                "runtime": [f"{row.runtime} {row.precision}" for row in self.rows],
+                "runtime": [row.target for row in self.rows],
                 "first ms": [f"{row.first_ms:.4g}" for row in self.rows],
                 "second ms": [f"{row.second_ms:.4g}" for row in self.rows],
                 "difference": [f"{row.ratio - 1:+.1%}" for row in self.rows],
@@ -140,6 +143,7 @@ def _compare(first: Record, second: Record) -> ComparedRow:
         name=f"{first.experiment} {first.name}",
         runtime=first.configuration.runtime,
         precision=first.configuration.precision,
+        target=configuration_label(first.configuration),
         first_ms=a.latency_ms,
         second_ms=b.latency_ms,
         ratio=b.latency_ms / a.latency_ms,

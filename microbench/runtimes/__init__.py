@@ -70,7 +70,7 @@ def configure(
     if l2 not in L2_STATES:
         raise one_of("l2", l2, L2_STATES)
     if l2 == COLD and timing == END_TO_END:
-        raise InputError("l2 'cold' needs a timing by the device's clock, as a copy to the device warms its cache.")
+        raise InputError("l2 'cold' goes with the timings kernel_span and isolated alone: a copy warms the cache.")
     reason = runtime.missing(device)
     if reason is not None:
         raise InputError(f"runtime {runtime.name!r} is not available on {device}: {reason}; {runtime.install}.")

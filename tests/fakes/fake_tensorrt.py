@@ -103,6 +103,8 @@ def make_tensorrt(gpu: SimulatedGpu, version: str) -> FakeTensorRT:
         def serialize(self) -> bytes:
             return self.content + b"t"
 
+    config_attributes = {"flags_set", "builder_optimization_level", "profiling_verbosity", "int8_calibrator"}
+
     class Config:
         def __init__(self) -> None:
             self.flags_set = {"TF32"}
@@ -111,6 +113,13 @@ def make_tensorrt(gpu: SimulatedGpu, version: str) -> FakeTensorRT:
             self._workspace = 0
             self._sources = 0
             self._cache = TimingCache(b"")
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            # As in the binding, what a version does not have cannot be set.
+            gone = name == "int8_calibrator" and major >= 11
+            if gone or not (name in config_attributes or name.startswith("_")):
+                raise AttributeError(f"'IBuilderConfig' object has no attribute '{name}'")
+            super().__setattr__(name, value)
 
         def set_memory_pool_limit(self, pool: str, nbytes: int) -> None:
             assert pool == "WORKSPACE"

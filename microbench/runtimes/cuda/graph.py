@@ -44,6 +44,8 @@ class Graph:
         call("cuGraphLaunch", self._executable, self._stream)
 
     def __del__(self) -> None:
+        if not self._executable:
+            return
         # Once the context is gone, the graph is gone with it.
         with contextlib.suppress(CudaError):
             call("cuGraphExecDestroy", self._executable)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from typing import Any, Optional
+from typing import Optional
 
 from microbench.measure.nvml import ClockState, DeviceMonitor
 from microbench.measure.record import Configuration
 from microbench.measure.session import Reading, Session
 from microbench.measure.timing import COLD
-from microbench.runtimes.cuda.stream import Stream, elapsed_ns
+from microbench.runtimes.cuda.stream import Stream
 from microbench.runtimes.cuda.windows import Window, make_window
 
 CACHE_SIZES_ROTATED = 5
@@ -33,8 +33,7 @@ class DeviceSession(Session):
         self._stream = stream
         self._monitor = monitor
         self._window: Optional[Window] = None
-        self._pairs: list[tuple[Any, Any]] = []
-        self._device_ns = 0
+        self._timed_s = 0.0
         self.device_seconds = self._seconds_so_far
 
     @abstractmethod
@@ -59,16 +58,12 @@ class DeviceSession(Session):
 
     def enqueue(self, runs: int) -> None:
         """See the base class: runs launched one by one, whatever the timing."""
-        start = self._stream.mark()
         for _ in range(runs):
             self.enqueue_run()
-        self._pairs.append((start, self._stream.mark()))
 
     def synchronize(self) -> None:
         """See the base class."""
         self._stream.synchronize()
-        self._device_ns += elapsed_ns(self._stream, self._pairs)
-        self._pairs = []
 
     def read(self, runs: int) -> Reading:
         """Time a window by the session's timing; the device's clock and throttling are read in it."""
@@ -80,6 +75,7 @@ class DeviceSession(Session):
 
         assert self._window is not None
         reading = self._window.read(runs, observe)
+        self._timed_s += reading.timed_ns / 1e9 * runs / reading.runs
         if not states:
             return reading
         return dataclasses.replace(
@@ -93,4 +89,4 @@ class DeviceSession(Session):
         self._window = None
 
     def _seconds_so_far(self) -> float:
-        return self._device_ns / 1e9
+        return self._timed_s

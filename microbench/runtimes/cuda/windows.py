@@ -18,6 +18,8 @@ MAX_RUNS_PER_GRAPH = 1000
 _FIRST_DELAY_NS = 1_000_000
 _LONGEST_DELAY_NS = 64_000_000
 _FIRST_BATCH = 32
+_MAX_FAILURES = 9
+"""In a row, of queueing up ahead of the device: enough to reach the longest delay and a batch of one."""
 
 Enqueue = Callable[[], None]
 """Enqueues the next run: on the next of the input sets, where there are several."""
@@ -53,13 +55,18 @@ class Queue:
         Raises:
             RuntimeError: not even one launch can be enqueued ahead of the device.
         """
-        total_ns = done = 0
+        total_ns = done = failures = 0
         while done < launches:
             pairs = self._try(min(self._batch, launches - done), observe)
             if pairs:
                 total_ns += elapsed_ns(self._stream, pairs)
                 done += len(pairs)
-            else:
+                failures = 0
+                continue
+            failures += 1
+            if failures > _MAX_FAILURES:
+                raise RuntimeError("the launches of one run cannot be queued up ahead of the device")
+            if failures > 1:  # once may be the host's scheduler
                 self._try_harder()
         return total_ns
 
@@ -79,13 +86,10 @@ class Queue:
         return start, self._stream.mark()
 
     def _try_harder(self) -> None:
-        if self._delay_ns < _LONGEST_DELAY_NS:
-            self._delay_ns *= 2
-        elif self._batch > 1:
-            # The driver holds a thousand or so launches in its queue; a network may take hundreds of them a run.
-            self._batch //= 2
-        else:
-            raise RuntimeError("the launches of one run cannot be queued up ahead of the device")
+        self._delay_ns = min(self._delay_ns * 2, _LONGEST_DELAY_NS)
+        # A longer delay alone need not do: the driver's queue holds a thousand or so launches, and a network may take
+        # hundreds of them a run.
+        self._batch = max(self._batch // 2, 1)
 
 
 class KernelSpan(Window):

@@ -55,9 +55,10 @@ def to_half(onnx_model: bytes) -> bytes:
         onnx_model: serialised, float32.
     """
     import onnx
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
-    model = onnx.load_from_string(onnx_model)
-    converted: Any = convert_float_to_float16(model, keep_io_types=True, op_block_list=[])
-    serialised: bytes = converted.SerializeToString()
+    converted = OnnxModel(onnx.load_from_string(onnx_model))
+    converted.convert_float_to_float16(use_symbolic_shape_infer=False, keep_io_types=True, op_block_list=[])
+    converted.topological_sort()  # the pass puts its casts at the end
+    serialised: bytes = converted.model.SerializeToString()
     return serialised

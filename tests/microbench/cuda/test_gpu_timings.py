@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from fake_gpu import Kernels, SimulatedGpu, milliseconds
 
+from microbench import pytest_plugin
 from microbench.measure.record import Configuration
 from microbench.measure.session import Session
 from microbench.measure.timing import COLD, END_TO_END, HOT, ISOLATED, KERNEL_SPAN, TIMINGS
@@ -72,11 +73,11 @@ def test_the_delay_grows_until_the_host_is_ahead(machine: Any, workload: Workloa
     session = loaded(workload, ISOLATED)
     machine.gpu.delays_ns.clear()
     session.read(32)
-    # 32 launches take the host 6.4 ms.
-    assert machine.gpu.delays_ns == [1_000_000, 2_000_000, 4_000_000, 8_000_000]
+    # 32 launches take the host 6.4 ms, 16 of them 3.2 ms, and 8 of them 1.6 ms.
+    assert machine.gpu.delays_ns == [1_000_000, 1_000_000, 2_000_000] + 4 * [4_000_000]
     machine.gpu.delays_ns.clear()
     session.read(32)
-    assert machine.gpu.delays_ns == [8_000_000]
+    assert machine.gpu.delays_ns == 4 * [4_000_000]
 
 
 def test_a_host_too_slow_for_a_batch_queues_fewer_runs_at_a_time(machine: Any, workload: Workload) -> None:
@@ -86,7 +87,17 @@ def test_a_host_too_slow_for_a_batch_queues_fewer_runs_at_a_time(machine: Any, w
     assert timed_ns(session, 8) == pytest.approx(RUN_NS + machine.gpu.start_ns, abs=1)
     machine.gpu.delays_ns.clear()
     session.read(8)
-    assert machine.gpu.delays_ns == [64_000_000] * 2  # four launches of 10 ms each are done within 64 ms
+    assert machine.gpu.delays_ns == 8 * [32_000_000]  # one at a time, as two would take the host 20 ms of 16
+
+
+def test_a_host_that_was_held_up_once_in_a_while_is_given_no_longer_delay(machine: Any, workload: Workload) -> None:
+    machine.install_all()
+    session = loaded(workload, ISOLATED)
+    for _ in range(40):
+        machine.gpu.delays_ns.clear()
+        machine.gpu.held_up_ns = 5_000_000
+        assert timed_ns(session, 8) == RUN_NS + machine.gpu.start_ns
+        assert machine.gpu.delays_ns == [1_000_000] * 2
 
 
 def test_runs_that_cannot_be_queued_ahead_are_an_error(machine: Any, workload: Workload) -> None:
@@ -210,15 +221,22 @@ def test_a_long_window_loses_no_precision(machine: Any, workload: Workload) -> N
 # The session's other clock, for pytest-benchmark
 
 
-def test_the_device_clock_advances_by_what_was_run(machine: Any, workload: Workload) -> None:
+@pytest.mark.parametrize(("timing", "run_ns"), [(KERNEL_SPAN, RUN_NS), (ISOLATED, RUN_NS + 3_000)])
+def test_the_device_clock_advances_by_the_runs_asked_for(
+    machine: Any, workload: Workload, timing: str, run_ns: int
+) -> None:
     machine.install_all()
-    machine.gpu.launch_cost_ns = 0
-    session = loaded(workload, END_TO_END)
+    session = loaded(workload, timing)
     assert session.device_seconds is not None
     before = session.device_seconds()
-    session.enqueue(5)
-    session.synchronize()
-    assert session.device_seconds() - before == pytest.approx(5 * (RUN_NS + machine.gpu.start_ns) / 1e9)
+    session.read(5)
+    assert session.device_seconds() - before == pytest.approx(5 * run_ns / 1e9)
+
+
+def test_pytest_benchmark_shows_the_devices_time(machine: Any, workload: Workload, benchmark: Any) -> None:
+    machine.install_all()
+    pytest_plugin._time(benchmark, loaded(workload, KERNEL_SPAN))
+    assert benchmark.stats.stats.median == pytest.approx(RUN_NS / 1e9)
 
 
 def test_the_simulated_cache_forgets_the_oldest() -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,13 +95,21 @@ LIMITS = [
 
 @pytest.mark.parametrize(("field", "limit", "beyond", "reason"), LIMITS)
 def test_a_diagnostic_beyond_its_limit_is_told_in_words(field: str, limit: float, beyond: float, reason: str) -> None:
-    assert dataclasses.replace(QUIET, **{field: limit}).reasons(single_threaded=True) == ()
-    assert dataclasses.replace(QUIET, **{field: beyond}).reasons(single_threaded=True) == (reason,)
+    within: dict[str, Any] = {field: limit}
+    outside: dict[str, Any] = {field: beyond}
+    assert dataclasses.replace(QUIET, **within).reasons(single_threaded=True) == ()
+    assert dataclasses.replace(QUIET, **outside).reasons(single_threaded=True) == (reason,)
 
 
 def test_all_reasons_are_told() -> None:
     loud = Diagnostics(167.3, 1.25, 0.12, 0.37, 0.05)
     assert set(loud.reasons(single_threaded=True)) == {reason for *_, reason in LIMITS}
+
+
+def test_a_devices_clock_is_not_disturbed_by_the_host() -> None:
+    loud = Diagnostics(167.3, 1.25, 0.12, 0.37, 0.05, throttled_windows=3, throttling="power cap")
+    reasons = loud.reasons(single_threaded=False, by_device=True)
+    assert reasons == ("spread 12%", "throttled in 3 windows (power cap)")
 
 
 def test_what_is_unknown_is_no_reason() -> None:

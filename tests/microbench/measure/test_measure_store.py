@@ -200,6 +200,8 @@ def test_a_row_measured_again_replaces_the_older_record(path: Path) -> None:
         {"configuration": Configuration("onnxruntime", precision="int8")},
         {"configuration": Configuration("onnxruntime", device="cuda")},
         {"configuration": Configuration("onnxruntime", threads=2)},
+        {"configuration": Configuration("onnxruntime", timing="isolated")},
+        {"configuration": Configuration("onnxruntime", l2="cold")},
         {"environment": dataclasses.replace(ENVIRONMENT, host="ffffff")},
     ],
 )

@@ -83,6 +83,8 @@ def test_rows_are_matched_by_what_they_are_and_not_by_their_place() -> None:
         {"configuration": Configuration("onnxruntime", precision="int8")},
         {"configuration": Configuration("onnxruntime", threads=2)},
         {"configuration": Configuration("onnxruntime", device="cuda")},
+        {"configuration": Configuration("onnxruntime", timing="isolated")},
+        {"configuration": Configuration("onnxruntime", l2="cold")},
     ],
 )
 def test_unlike_rows_are_never_compared(changes: dict[str, Any]) -> None:

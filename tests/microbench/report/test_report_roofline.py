@@ -8,7 +8,9 @@ import pytest
 
 from microbench.report.roofline import attained_share
 
-TARGET = {"runtime": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": 1}
+TARGET = {
+    "runtime": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": 1, "timing": "end_to_end", "l2": "hot",
+}  # fmt: skip
 
 
 def row(macs: int | None, moved_bytes: int | None, latency_ms: float, **changes: Any) -> dict[str, Any]:
@@ -52,7 +54,9 @@ def test_a_row_of_half_precision_moves_half_the_bytes() -> None:
     assert share(row(8_000_000, 4_000_000, 1.0, **half), ceilings(**half)) == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize("changes", [{"runtime": "openvino"}, {"precision": "bf16"}, {"threads": 2}])
+@pytest.mark.parametrize(
+    "changes", [{"runtime": "openvino"}, {"precision": "bf16"}, {"threads": 2}, {"timing": "isolated"}]
+)
 def test_ceilings_of_another_configuration_are_none(changes: dict[str, Any]) -> None:
     assert math.isnan(share(row(8_000_000, 4_000_000, 1.0, **changes)))
 

@@ -17,6 +17,10 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as unfinished:
             unfinished.write(content)
+        # A temporary file is its owner's alone; this one gets the permissions that any new file would.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(unfinished.name).chmod(0o666 & ~umask)
         Path(unfinished.name).replace(target)
     except OSError as error:
         raise InputError(f"file {str(path)!r} cannot be written: {error.strerror}.") from error

@@ -19,6 +19,7 @@ from microbench.commands.gate import gate
 from microbench.commands.import_records import import_records
 from microbench.commands.predict import predict
 from microbench.commands.presenting import present
+from microbench.commands.report import report, write_report
 from microbench.commands.show import show
 from microbench.commands.train import train, train_columns, training_options
 from microbench.errors import EXIT_BAD_INPUT, EXIT_ROWS_FAILED, EXIT_STOPPED, InputError
@@ -187,11 +188,11 @@ def _sweep(
 @run.command("all")
 @_run_options
 def run_all(**options: Any) -> None:
-    """Every figure and table, sampled side by side."""
+    """Every figure and table, sampled side by side, and the report of them."""
     from microbench.experiments import EXPERIMENTS
 
     experiments = [EXPERIMENTS.make(name) for name in EXPERIMENTS.names]
-    _run([experiment for experiment in experiments if experiment.in_all], "all", **options)
+    _run([experiment for experiment in experiments if experiment.in_all], "all", with_report=True, **options)
 
 
 def _run(
@@ -201,6 +202,7 @@ def _run(
     results: Path,
     machine: str | None,
     as_json: bool,
+    with_report: bool = False,
     **settings: Any,
 ) -> None:
     from microbench.experiments.campaign import CEILINGS, Settings, conduct
@@ -212,6 +214,9 @@ def _run(
     with progress_bar(quiet=as_json) as on_progress:
         records = conduct(experiments, Settings(folder, **settings), on_progress)
     present(experiments, records, records.get(CEILINGS, []), folder, title=title, as_json=as_json)
+    if with_report:
+        path, _ = write_report((name,), results)
+        click.echo(f"Report: {path}", err=as_json)
     if any(record.error for own in records.values() for record in own):
         sys.exit(EXIT_ROWS_FAILED)
 
@@ -293,6 +298,7 @@ def export(
 cli.add_command(bundle)
 cli.add_command(import_records)
 cli.add_command(show)
+cli.add_command(report)
 cli.add_command(train)
 cli.add_command(evaluate)
 cli.add_command(predict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +19,10 @@ from microbench.errors import InputError
 if TYPE_CHECKING:
     from microbench.gate.sides import Side
     from microbench.measure.record import Configuration
+
+
+_OF_THE_GATE = ("fresh", "allow_unmatched", "base_python", "head_python")
+_OF_CALIBRATION = ("quick", "pool", "gates", "slowdown")
 
 
 @click.command("gate")
@@ -51,7 +56,6 @@ if TYPE_CHECKING:
 @click.option("--gates", type=int, help="With --calibrate: whole gates that are run for real [default: 10].")
 @click.option(
     "--slowdown",
-    "slowdowns",
     type=float,
     multiple=True,
     help="With --calibrate: injected, in percent; repeatable [default: 2, 5 and 10].",
@@ -88,13 +92,14 @@ def gate(
     from microbench.runtimes import configure, get
 
     _require_sides(base, head, calibrate=calibrate)
+    _refuse_stray({**options, "base_python": base_python, "head_python": head_python}, calibrate=calibrate)
     if get(runtime).needs_module:
         raise InputError(f"runtime {runtime!r} runs torch modules, and the gate compares ONNX files; name another one.")
     _, configuration = configure(runtime, precision, device, threads, timing)
     given = dict(_parse_shape(text) for text in shapes)
     pythons = {}
     if base_python or head_python:
-        pythons = {"base": base_python or sys.executable, "head": head_python or sys.executable}
+        pythons = {"base": _interpreter(base_python), "head": _interpreter(head_python)}
     exporter = Exporter(export_command or DEFAULT_EXPORT, pythons=pythons)
     with tempfile.TemporaryDirectory(prefix="microbench-gate-") as name:
 
@@ -129,10 +134,13 @@ def _gate(
     from microbench.gate.conduct import Plan, conduct
     from microbench.gate.exits import exit_code
     from microbench.gate.ledger import Ledger
+    from microbench.gate.policy import Policy, Sampling
     from microbench.gate.report import as_json as outcome_json
     from microbench.gate.report import headline, summary, table, write
 
-    plan = Plan(base, head, configuration, pythons=pythons, fresh=fresh)
+    workloads = len(base.models.keys() & head.models.keys())
+    policy = Policy(Sampling().for_suite(max(workloads, 1)))
+    plan = Plan(base, head, configuration, policy, pythons, fresh=fresh)
     with progress_bar(quiet=as_json) as on_progress:
         outcome = conduct(plan, Ledger(folder / "processes.jsonl"), on_progress)
     code = exit_code(outcome, allow_unmatched=allow_unmatched)
@@ -153,23 +161,24 @@ def _calibrate(
     quick: bool,
     pool: int | None,
     gates: int | None,
-    slowdowns: tuple[float, ...],
+    slowdown: tuple[float, ...],
     as_json: bool,
     **_: Any,
 ) -> None:
     from microbench.gate.calibration import QUICK, Extent, calibrate
     from microbench.gate.calibration_report import as_json as calibration_json
     from microbench.gate.calibration_report import findings, table, write
-    from microbench.gate.policy import Policy
+    from microbench.gate.policy import Policy, Sampling
 
     extent = QUICK if quick else Extent()
     asked: dict[str, Any] = {"pool": pool, "real_gates": gates}
-    asked["slowdowns"] = tuple(percent / 100 for percent in slowdowns) or None
+    asked["slowdowns"] = tuple(percent / 100 for percent in slowdown) or None
     extent = dataclasses.replace(extent, **{name: value for name, value in asked.items() if value is not None})
     if quick:
         models = dataclasses.replace(models, models=dict(list(models.models.items())[:1]))
     with progress_bar(quiet=as_json) as on_progress:
-        calibration = calibrate(models, configuration, Policy(), extent, folder, on_progress)
+        policy = Policy(Sampling().for_suite(max(len(models.models), 1)))
+        calibration = calibrate(models, configuration, policy, extent, folder, on_progress)
     written = write(calibration, folder)
     if as_json:
         click.echo(json.dumps(calibration_json(calibration), allow_nan=False))
@@ -185,6 +194,21 @@ def _require_sides(base: str | None, head: str | None, *, calibrate: bool) -> No
         raise InputError("head must not be given with --calibrate, which holds one side against itself.")
     if not calibrate and (base is None or head is None):
         raise InputError("base and head must be given: a folder of .onnx files, a bundle, or a git revision each.")
+
+
+def _refuse_stray(options: Mapping[str, Any], *, calibrate: bool) -> None:
+    stray = _OF_THE_GATE if calibrate else _OF_CALIBRATION
+    for option in stray:
+        if options[option]:
+            raise InputError(f"{option.replace('_', '-')} must {'not ' * calibrate}be given with --calibrate.")
+
+
+def _interpreter(named: str | None) -> str:
+    """Absolute, as it is run in folders of its own; links are kept, as a virtual environment's interpreter is one."""
+    if named is None:
+        return sys.executable
+    found = shutil.which(named)
+    return named if found is None else str(Path(found).absolute())
 
 
 def _parse_shape(text: str) -> tuple[str, tuple[int, ...]]:

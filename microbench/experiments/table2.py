@@ -85,17 +85,15 @@ class Table2(Experiment):
         findings = []
         for configuration in dict.fromkeys(record.configuration for record in records):
             own = [record for record in records if record.configuration == configuration]
-            by_place = {(str(record.axes["block"]), int(record.axes["c"])): record for record in own}
-            target_ms = self._target_ms(own)
-            matches = _matches(own, target_ms)
-            for block, c in PAPER_WIDTHS.items():
-                if (block, c) in by_place:
-                    record = by_place[block, c]
+            for mode, by_block in self.by_mode(own).items():
+                for block, record in by_block.items():
                     # A network that could not be built (for so small an image, say) has nothing to be counted.
-                    norms = self._choice(block, c).norm_operations(self.resolution) if record.cost else None
-                    rows.append(ModeRow(PAPER_WIDTHS_MODE, block, record, norms))
-            for block, found in matches.items():
-                rows.append(ModeRow(EQUAL_LATENCY_MODE, block, by_place[block, found.width]))
+                    is_counted = mode == PAPER_WIDTHS_MODE and record.cost is not None
+                    c = int(record.axes["c"])
+                    norms = self._choice(block, c).norm_operations(self.resolution) if is_counted else None
+                    rows.append(ModeRow(mode, block, record, norms))
+            target_ms = self._target_ms(own)
+            for block, found in _matches(own, target_ms).items():
                 sentence = found.sentence(target_ms or math.nan)
                 findings.append(f"{configuration.runtime} {configuration.precision}, {block}: {sentence}.")
         table, notes = table2(rows, accuracies)
@@ -104,6 +102,21 @@ class Table2(Experiment):
             findings=(*findings, *notes, *accuracy_notes(accuracies, REFERENCE_BLOCK)),
             data={"equal_latency": {row.block: row.record.axes["c"] for row in rows if row.mode == EQUAL_LATENCY_MODE}},
         )
+
+    def by_mode(self, records: Sequence[Record]) -> dict[str, dict[str, Record]]:
+        """The table's rows by mode and block, in the order of the table.
+
+        Args:
+            records: of this experiment, all in one configuration.
+        """
+        by_place = {(str(record.axes["block"]), int(record.axes["c"])): record for record in records}
+        matches = _matches(records, self._target_ms(records))
+        return {
+            PAPER_WIDTHS_MODE: {
+                block: by_place[block, c] for block, c in PAPER_WIDTHS.items() if (block, c) in by_place
+            },
+            EQUAL_LATENCY_MODE: {block: by_place[block, found.width] for block, found in matches.items()},
+        }
 
     def _spec(self, block: str, c: int) -> WorkloadSpec:
         axes: dict[str, Axis] = {"block": block, "c": c}

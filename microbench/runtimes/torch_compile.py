@@ -1,12 +1,15 @@
-"""torch.compile with Inductor: fused C++ kernels with frozen weights."""
+"""torch.compile with Inductor: fused kernels (C++ on a CPU, Triton on a GPU) with frozen weights."""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from typing import Any, Optional
 
 from microbench.runtimes.base import RUNTIMES
 from microbench.runtimes.torch_eager import TorchEager
+
+_COMPILERS = {"cpu": ("C++", ("g++", "clang++", "c++")), "cuda": ("C", ("gcc", "clang", "cc"))}
 
 
 @RUNTIMES.register("torch-compile")
@@ -18,9 +21,15 @@ class TorchCompile(TorchEager):
     max_loads = 2  # a load is a compilation of several seconds
 
     def missing_device(self, device: str) -> Optional[str]:
-        """Inductor writes C++."""
-        found = any(shutil.which(compiler) for compiler in ("g++", "clang++", "c++"))
-        return super().missing_device(device) if found else "Inductor needs a C++ compiler"
+        """Inductor writes C++ for a CPU; for a GPU it needs Triton, which compiles its launchers in C."""
+        missing = super().missing_device(device)
+        if missing is not None:
+            return missing
+        if device == "cuda" and importlib.util.find_spec("triton") is None:
+            return "Inductor needs the Python package triton"
+        language, compilers = _COMPILERS[device]
+        found = any(shutil.which(compiler) for compiler in compilers)
+        return None if found else f"Inductor needs a {language} compiler"
 
     def prepare(self, module: Any) -> Any:
         """Compile; the first call, before any timing, does the work."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Mapping, Optional
+import importlib
+from typing import Any, ClassVar, Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
+from microbench.measure.gpu import pci_bus_id
+from microbench.measure.libcuda import CudaError
 from microbench.measure.record import Configuration
-from microbench.measure.session import Session, replacement
+from microbench.measure.session import Session
+from microbench.measure.timing import END_TO_END, ISOLATED, KERNEL_SPAN
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
+from microbench.runtimes.torch_cuda_session import TorchCudaSession
+from microbench.runtimes.torch_session import TorchSession
 
-_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+_DTYPES = {"fp32": "float32", "tf32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 @RUNTIMES.register("torch-eager")
@@ -23,9 +29,25 @@ class TorchEager(Runtime):
     name = "torch-eager"
     distributions = ("torch",)
     module = "torch"
-    precisions = {"cpu": ("fp32", "bf16", "fp16")}
+    precisions = {"cpu": ("fp32", "bf16", "fp16"), "cuda": ("fp32", "tf32", "fp16", "bf16")}
     install = "pip install torch"
+    timings = {"cpu": (END_TO_END,), "cuda": (KERNEL_SPAN, ISOLATED, END_TO_END)}
     needs_module = True
+    replays: ClassVar[bool] = False
+    """Whether a run on a GPU is the replay of a call captured as a CUDA graph."""
+
+    def missing_device(self, device: str) -> Optional[str]:
+        """A build of torch for the CPU alone has no CUDA, and one with it may find no device."""
+        if device == "cpu":
+            return None
+        torch: Any = importlib.import_module(self.module)
+        if not torch.backends.cuda.is_built():
+            return f"torch {torch.__version__} is a build without CUDA (pytorch.org tells how to install one with it)"
+        try:
+            pci_bus_id()
+        except CudaError as error:
+            return str(error)
+        return None if torch.cuda.is_available() else "torch finds no CUDA device that it can use"
 
     def load(
         self, workload: Workload, configuration: Configuration, inputs: Mapping[str, NDArray[np.float32]]
@@ -34,54 +56,19 @@ class TorchEager(Runtime):
 
         Raises:
             ValueError: the workload carries no torch module.
+            RuntimeError: the device has too little memory, or the module cannot be captured or timed on it.
         """
         import torch
 
         if workload.module is None:
             raise ValueError("the workload carries no torch module")
-        torch.set_num_threads(configuration.threads)
         dtype = getattr(torch, _DTYPES[configuration.precision])
-        module = copy.deepcopy(workload.module).to(dtype)
-        return _TorchSession(self.prepare(module), inputs, dtype, worker_threads=configuration.threads > 1)
+        module = copy.deepcopy(workload.module).to(torch.device(configuration.device), dtype)
+        if configuration.device == "cuda":
+            return TorchCudaSession(torch, self.prepare(module), inputs, dtype, configuration, replays=self.replays)
+        torch.set_num_threads(configuration.threads)
+        return TorchSession(torch, self.prepare(module), inputs, dtype, worker_threads=configuration.threads > 1)
 
     def prepare(self, module: Any) -> Any:
         """What is called in the timed loop."""
         return module
-
-
-class _TorchSession(Session):
-    def __init__(
-        self, call: Any, inputs: Mapping[str, NDArray[np.float32]], dtype: Any, *, worker_threads: bool
-    ) -> None:
-        self.worker_threads = worker_threads
-        self._call = call
-        self._dtype = dtype
-        self._bind(inputs)
-        self._result: Optional[Any] = None
-
-    def _bind(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
-        import torch
-
-        self._inputs = inputs
-        self._arguments = [torch.from_numpy(value).to(self._dtype) for value in inputs.values()]
-
-    def feed(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
-        self._bind(replacement(inputs, self._inputs))
-
-    def enqueue(self, runs: int) -> None:
-        import torch
-
-        call, arguments = self._call, self._arguments
-        with torch.inference_mode():
-            for _ in range(runs):
-                self._result = call(*arguments)
-
-    def outputs(self) -> tuple[NDArray[Any], ...]:
-        result = self._result
-        assert result is not None
-        tensors = result if isinstance(result, (tuple, list)) else (result,)
-        return tuple((t.float() if t.is_floating_point() else t).numpy() for t in tensors)
-
-    def close(self) -> None:
-        self._call = None
-        self._result = None

@@ -13,7 +13,7 @@ from microbench.errors import InputError
 from microbench.measure.record import Configuration
 
 EVERYWHERE = ("onnxruntime", "openvino", "torch-eager", "torch-compile")
-ALL = (*EVERYWHERE, "tensorrt")
+ALL = (*EVERYWHERE, "torch-cuda-graph", "tensorrt")
 
 
 def devices() -> list[tuple[str, str]]:

@@ -1,0 +1,78 @@
+"""`python -m microbench.gate.process JOB OUT`: one process of the gate, started by it and by nobody else.
+
+Writes one line of JSON to OUT for each workload as soon as it is done, so that what a crash takes is known by name.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from microbench.gate.policy import Sampling
+from microbench.gate.sampling import Arm, Task, sample_task
+from microbench.measure.record import Configuration
+from microbench.measure.sampler import one_line
+from microbench.runtimes import configure
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process shall do."""
+
+    configuration: Configuration
+    sampling: Sampling
+    seed: int
+    tasks: Sequence[Task]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Job:
+        """What `to_json` wrote."""
+        return Job(
+            Configuration(**document["configuration"]),
+            Sampling(**document["sampling"]),
+            document["seed"],
+            [
+                Task(task["workload"], task["shapes"], [Arm(**arm) for arm in task["arms"]])
+                for task in document["tasks"]
+            ],
+        )
+
+
+def run_job(job: Job) -> Iterator[dict[str, Any]]:
+    """Yields the runtime's version once it is ready, then for each task, in order, its arms' windows or its error.
+
+    Raises:
+        InputError: the configuration cannot be run here.
+    """
+    c = job.configuration
+    runtime, _ = configure(c.runtime, c.precision, c.device, c.threads, c.timing, c.l2)
+    yield {"runtime_version": runtime.version()}
+    rng = np.random.default_rng(job.seed)
+    for task in job.tasks:
+        try:
+            yield {"workload": task.workload, "arms": sample_task(runtime, c, task, job.sampling, rng)}
+        except Exception as error:  # whatever a runtime throws is that workload's outcome
+            yield {"workload": task.workload, "error": one_line(error)}
+
+
+def main(job_path: str, out_path: str) -> None:
+    """Do the job in `job_path`; lines go to `out_path`."""
+    job = Job.from_json(json.loads(Path(job_path).read_text()))
+    with Path(out_path).open("w") as out:
+        for line in run_job(job):
+            out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
+            out.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

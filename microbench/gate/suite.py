@@ -1,0 +1,20 @@
+"""The models that a calibration holds against themselves where the user names none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
+
+_BLOCKS = ("conv3x3", "sepconv3x3", "bottleneck")
+_WIDTH = 16
+_RESOLUTION = (16, 16)
+"""So small that a window of 2 ms holds the fifty runs or more of which one is added to make a model 2% slower."""
+
+
+def write_suite(folder: Path) -> None:
+    """Write the models to `folder` as ONNX files, named by their blocks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    axes = Axes(tuple(BlockChoice(name) for name in _BLOCKS), (_WIDTH,), resolutions=(_RESOLUTION,))
+    for name, spec in zip(_BLOCKS, axes_to_specs("calibration", axes), strict=True):
+        (folder / f"{name}.onnx").write_bytes(spec.build().onnx_model)

@@ -1,0 +1,318 @@
+"""What a user of `microbench gate` sees; the processes' answers are made up, so that the truth is known."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fake_gate import FakeProcesses, Microbench, WriteModel
+
+from microbench.gate.exits import EXIT_INCONCLUSIVE
+
+
+@pytest.fixture
+def sides(write_model: WriteModel) -> None:
+    """Two folders with two models each, one of which has a layer more on the head's side."""
+    write_model("base/net.onnx", 2)
+    write_model("head/net.onnx", 3)
+    write_model("base/same.onnx", 1)
+    write_model("head/same.onnx", 1)
+
+
+def rows_of(output: str) -> dict[str, dict[str, Any]]:
+    return {row["workload"]: row for row in json.loads(output)["workloads"]}
+
+
+@pytest.mark.usefixtures("sides")
+class TestTwoFoldersOfModels:
+    def test_a_slower_network_fails_with_its_ratio_and_what_differs(
+        self, microbench: Microbench, processes: FakeProcesses, tmp_path: Path
+    ) -> None:
+        processes.slowdowns["net"] = 0.05
+        code, output, _ = microbench("gate", "base", "head")
+        assert code == 1
+        assert "Latency gate: slower: net" in output
+        assert "1 pass, 1 slower; 12 processes a stage, 120 windows an arm in each" in output
+        assert {path.name for path in (tmp_path / "gate").iterdir()} == {
+            "gate.json", "gate.md", "gate.png", "gate.svg", "processes.jsonl",
+        }  # fmt: skip
+        comment = (tmp_path / "gate" / "gate.md").read_text()
+        (row,) = re.findall(r"\| net \| (.*) \|", comment)
+        ratio, p, verdict, reason, wall, differs = row.split(" | ")
+        assert re.fullmatch(r"\+[45]\.\d% \(\+\d\.\d% to \+\d\.\d%\)", ratio)
+        assert p == "0.0002"  # 2^-12: one suspect, twelve processes, all above zero
+        assert verdict == "❌ **slower**"
+        assert reason.endswith("confirmed by fresh processes")
+        assert wall.endswith("slower")
+        assert differs.startswith("operators 2 → 3; Conv 2 → 3; float weights 4.6 kB → 6.9 kB")
+
+    def test_equal_latency_passes_although_the_files_differ(
+        self, microbench: Microbench, processes: FakeProcesses
+    ) -> None:
+        code, output, _ = microbench("gate", "base", "head", "--json")
+        assert code == 0
+        assert len(processes.jobs) == 12
+        assert {name: row["verdict"] for name, row in rows_of(output).items()} == {"net": "pass", "same": "pass"}
+
+    def test_only_what_looks_slower_is_measured_again(self, microbench: Microbench, processes: FakeProcesses) -> None:
+        processes.slowdowns["net"] = 0.10
+        microbench("gate", "base", "head")
+        workloads = [sorted(task.workload for task in job.tasks) for job in processes.jobs]
+        assert workloads == [["net", "same"]] * 12 + [["net"]] * 12
+
+    def test_a_machine_that_loads_the_same_model_at_two_speeds_is_inconclusive(
+        self, microbench: Microbench, processes: FakeProcesses
+    ) -> None:
+        processes.null_shift = 0.03
+        processes.slowdowns["net"] = 0.05
+        code, output, _ = microbench("gate", "base", "head", "--json")
+        assert code == 3
+        assert re.fullmatch(
+            r"the base differs from itself by \+\d\.\d%, allowed are 1\.5%", rows_of(output)["net"]["reason"]
+        )
+
+    def test_processes_that_scatter_too_widely_are_inconclusive(
+        self, microbench: Microbench, processes: FakeProcesses
+    ) -> None:
+        processes.head_noise = 0.05
+        code, output, _ = microbench("gate", "base", "head", "--json")
+        assert code == 3
+        assert "wide, allowed are 2%" in rows_of(output)["same"]["reason"]
+
+    def test_a_faster_network_passes_and_is_said_to_be_faster(
+        self, microbench: Microbench, processes: FakeProcesses
+    ) -> None:
+        processes.slowdowns["net"] = -0.10
+        code, output, _ = microbench("gate", "base", "head", "--json")
+        assert code == 0
+        assert rows_of(output)["net"]["reason"] == "faster"
+
+    def test_a_model_that_the_runtime_refuses_is_named_and_the_others_are_judged(
+        self, microbench: Microbench, processes: FakeProcesses
+    ) -> None:
+        processes.errors["net"] = "Fail: no kernel for Conv"
+        code, output, _ = microbench("gate", "base", "head", "--json")
+        assert code == 2
+        rows = rows_of(output)
+        assert (rows["net"]["verdict"], rows["net"]["reason"]) == ("not compared", "Fail: no kernel for Conv")
+        assert rows["same"]["verdict"] == "pass"
+
+    def test_a_workload_on_one_side_only_is_named_and_counts_unless_allowed(
+        self, microbench: Microbench, processes: FakeProcesses, write_model: WriteModel
+    ) -> None:
+        write_model("head/new.onnx")
+        write_model("base/old.onnx")
+        code, output, _ = microbench("gate", "base", "head", "--json")
+        assert code == 2
+        assert [rows_of(output)[name]["reason"] for name in ("new", "old")] == ["only in head", "only in base"]
+        assert microbench("gate", "base", "head", "--allow-unmatched")[0] == 0
+        processes.slowdowns["net"] = 0.1
+        assert microbench("gate", "base", "head", "--allow-unmatched", "--fresh")[0] == 1
+
+    def test_models_that_take_other_inputs_are_not_compared(
+        self, microbench: Microbench, processes: FakeProcesses, write_model: WriteModel
+    ) -> None:
+        write_model("head/net.onnx", 2, size=8)
+        code, output, _ = microbench("gate", "base", "head", "--json")
+        assert code == 2
+        assert rows_of(output)["net"]["reason"] == "inputs differ: base takes image 1x8x16x16, head image 1x8x8x8"
+        assert len(processes.jobs) == 12
+
+    def test_a_stopped_gate_goes_on_from_there(
+        self, microbench: Microbench, processes: FakeProcesses, tmp_path: Path
+    ) -> None:
+        processes.slowdowns["net"] = 0.05
+        processes.killed_after = 15
+        code, _, error = microbench("gate", "base", "head")
+        assert code == 130
+        assert "the same command goes on from there" in error
+        ledger = tmp_path / "gate" / "processes.jsonl"
+        assert len(ledger.read_text().splitlines()) == 15
+        with ledger.open("a") as file:
+            file.write('{"schema":1,"gate":"torn by a ki')
+
+        processes.killed_after = None
+        code, _, error = microbench("gate", "base", "head")
+        assert code == 1
+        assert "dropped its torn last line" in error
+        assert len(processes.jobs) == 24
+        assert len(ledger.read_text().splitlines()) == 24
+
+    def test_what_was_measured_is_judged_again_without_measuring_unless_afresh(
+        self, microbench: Microbench, processes: FakeProcesses
+    ) -> None:
+        first = microbench("gate", "base", "head", "--json")[1]
+        again = json.loads(microbench("gate", "base", "head", "--json")[1])
+        assert len(processes.jobs) == 12
+        assert again.pop("recorded_before")
+        before = json.loads(first)
+        assert not before.pop("recorded_before")
+        assert again == before
+        microbench("gate", "base", "head", "--fresh")
+        assert len(processes.jobs) == 24
+
+    def test_a_changed_model_is_measured_anew(
+        self, microbench: Microbench, processes: FakeProcesses, write_model: WriteModel
+    ) -> None:
+        microbench("gate", "base", "head")
+        write_model("head/net.onnx", 4)
+        microbench("gate", "base", "head")
+        assert len(processes.jobs) == 24
+
+    def test_sides_with_an_interpreter_each_never_share_a_process(
+        self, microbench: Microbench, processes: FakeProcesses
+    ) -> None:
+        processes.slowdowns["net"] = 0.10
+        processes.drift = 0.001
+        processes.versions = {"base-python": "1.26.0", "head-python": "1.27.0"}
+        arguments = ("--base-python", "base-python", "--head-python", "head-python")
+        code, output, _ = microbench("gate", "base", "head", "--json", *arguments)
+        assert code == 1
+        net = rows_of(output)["net"]
+        assert net["causes"][0] == "onnxruntime 1.26.0 → 1.27.0"
+        assert net["confirmation"]["ratio"]["centre"] == pytest.approx(1.10, abs=0.02)
+        assert rows_of(output)["same"]["verdict"] == "pass"
+        assert len(processes.jobs) == 2 * 12 * 4
+        for job in processes.jobs:
+            assert all(len({arm.model for arm in task.arms}) == 1 for task in job.tasks)
+
+
+def test_an_interpreter_may_be_named_from_the_current_folder(
+    microbench: Microbench, processes: FakeProcesses, write_model: WriteModel, tmp_path: Path
+) -> None:
+    write_model("base/net.onnx")
+    python = write_model("venv/bin/python")
+    python.chmod(0o755)
+    microbench("gate", "base", "base", "--head-python", "venv/bin/python")
+    assert set(processes.pythons) == {sys.executable, str(tmp_path / "venv/bin/python")}
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(write_model: WriteModel, microbench: Microbench) -> None:  # noqa: ARG001 - it makes the folder current
+    """A project whose second revision has a deeper network, and whose third does not build."""
+    git("init", "--quiet", "--initial-branch=main")
+    Path("export.sh").write_text('mkdir -p "$1" && cp models/*.onnx "$1"\n')
+    for layers in (2, 3):
+        write_model("models/net.onnx", layers)
+        git("add", ".")
+        git("commit", "--quiet", "--message", f"{layers} layers")
+        git("tag", f"layers-{layers}")
+    Path("export.sh").write_text("echo building >&2; echo no compiler here >&2; exit 7\n")
+    git("commit", "--quiet", "--all", "--message", "broken")
+
+
+EXPORT = ("--export", "sh export.sh {out}")
+
+
+@pytest.mark.usefixtures("repository")
+class TestGitRevisions:
+    def test_two_revisions_are_exported_and_compared(self, microbench: Microbench, processes: FakeProcesses) -> None:
+        Path("models/net.onnx").write_bytes(b"not committed")
+        processes.slowdowns["net"] = 0.05
+        code, output, _ = microbench("gate", "layers-2", "layers-3", *EXPORT, "--json")
+        assert code == 1
+        document = json.loads(output)
+        assert re.fullmatch(r"layers-2 \([0-9a-f]{10}\)", document["base"])
+        assert "Conv 2 → 3" in document["workloads"][0]["causes"]
+        assert Path("models/net.onnx").read_bytes() == b"not committed"
+
+    def test_a_revision_against_a_folder(self, microbench: Microbench, processes: FakeProcesses) -> None:
+        code, output, _ = microbench("gate", "layers-2", "models", *EXPORT, "--json")
+        assert (code, len(processes.jobs)) == (0, 12)
+        assert json.loads(output)["head"] == "models"
+
+    def test_a_revision_that_does_not_build_is_named_with_the_last_line_of_its_error(
+        self, microbench: Microbench, processes: FakeProcesses
+    ) -> None:
+        code, _, error = microbench("gate", "layers-2", "HEAD", *EXPORT)
+        assert (code, processes.jobs) == (2, [])
+        assert error == ("microbench: head 'HEAD' does not build: the export ended with code 7: no compiler here\n")
+
+    def test_the_revisions_own_code_is_run_from_a_folder_inside_it(
+        self, microbench: Microbench, processes: FakeProcesses, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Path("inner").mkdir()
+        Path("inner/helper.py").write_text("import shutil, sys\nshutil.copytree('../models', sys.argv[1])\n")
+        git("add", ".")
+        git("commit", "--quiet", "--message", "inner")
+        monkeypatch.chdir("inner")
+        code, _, error = microbench("gate", "HEAD", "HEAD", "--export", "{python} helper.py {out}")
+        assert (code, len(processes.jobs), error) == (0, 12, "")
+
+
+BAD_INPUT = [
+    (["gate"], "base and head must be given"),
+    (["gate", "base"], "base and head must be given"),
+    (["gate", "base", "head", "--calibrate"], "head must not be given"),
+    (["gate", "nowhere", "base"], "base 'nowhere' is no folder of .onnx files, no bundle and no git revision"),
+    (["gate", "base", "empty"], "head 'empty' has no .onnx file"),
+    (["gate", "base", "text.tar.gz"], "head 'text.tar.gz' must be a folder"),
+    (["gate", "base", "torn"], "head: model 'torn/net.onnx' is not an ONNX file"),
+    (["gate", "base", "open"], "input 'image' has open dimensions; fix its 4 by --shape, e.g. --shape image=1x8x1x1"),
+    (["gate", "base", "base", "--shape", "image"], "shape 'image' must be"),
+    (["gate", "base", "base", "--shape", "image=1x8x9x9"], "is not what model"),
+    (["gate", "base", "base", "--runtime", "torch-eager"], "runtime 'torch-eager' runs torch modules"),
+    (["gate", "base", "base", "--runtime", "x"], "runtime 'x' is unknown"),
+    (["gate", "base", "base", "--threads", "0"], "threads"),
+    (["gate", "base", "base", "--export", "make"], "export must have {out}"),
+    (["gate", "base", "--calibrate", "--slowdown", "3"], "slowdown 0.03"),
+    (["gate", "base", "--calibrate", "--fresh"], "fresh must not be given with --calibrate"),
+    (["gate", "base", "base", "--quick"], "quick must be given with --calibrate"),
+    (["gate", "base", "--calibrate", "--pool", "20"], "pool must be at least 24"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD_INPUT, ids=[" ".join(arguments) for arguments, _ in BAD_INPUT])
+def test_bad_input_is_told_in_one_sentence(
+    microbench: Microbench, processes: FakeProcesses, write_model: WriteModel, arguments: list[str], named: str
+) -> None:
+    write_model("base/net.onnx")
+    write_model("torn/net.onnx").write_bytes(b"\x08\x07half")
+    write_model("open/net.onnx", size="size")
+    Path("empty").mkdir()
+    Path("text.tar.gz").write_text("text")
+    code, output, sentence = microbench(*arguments)
+    assert (code, output, processes.jobs) == (2, "", [])
+    assert sentence.count("\n") == 1
+    assert named in sentence
+
+
+def test_an_open_shape_can_be_given(microbench: Microbench, processes: FakeProcesses, write_model: WriteModel) -> None:
+    write_model("base/net.onnx", size="size")
+    assert microbench("gate", "base", "base", "--shape", "image=1x8x12x12")[0] == 0
+    assert {tuple(job.tasks[0].shapes["image"]) for job in processes.jobs} == {(1, 8, 12, 12)}
+
+
+def test_so_many_workloads_that_none_could_be_found_slower_are_refused(
+    microbench: Microbench, write_model: WriteModel
+) -> None:
+    for index in range(41):  # 41 times 2^-12 is more than 1%
+        write_model(f"base/{index}.onnx")
+    code, _, error = microbench("gate", "base", "base")
+    assert code == 2
+    assert "processes must be at least 13 for 41 workloads" in error
+
+
+def test_the_pipelines_in_the_readme_call_the_gate_with_options_that_it_has(microbench: Microbench) -> None:
+    text = (Path(__file__).parents[3] / "README.md").read_text()
+    github, gitlab = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL))
+    steps = [step["run"] for step in github["jobs"]["gate"]["steps"] if "run" in step]
+    called = [line for line in (*steps, *gitlab["latency"]["script"]) if line.startswith("microbench gate")]
+    assert len(called) == 2
+    offered = microbench("gate", "--help")[1]
+    options = {
+        option
+        for section in re.findall(r"(?m)^microbench gate .*", text)
+        for option in re.findall(r"--[a-z-]+", section)
+    }
+    assert {"--export", "--calibrate", "--quick", "--base-python"} <= options
+    assert [option for option in options if f"{option} " not in offered] == []
+    assert gitlab["latency"]["allow_failure"]["exit_codes"] == EXIT_INCONCLUSIVE

@@ -15,7 +15,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# Measure this machine; write figures and tables to results/<machine>/. Rows that are there already are not measured again.
+# Measure this machine; write figures, tables and report.html to results/<machine>/. What is there already is not measured again.
 reproduce: setup
 	$(BIN)/microbench run all $(RUN)
 

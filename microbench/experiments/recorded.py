@@ -49,13 +49,21 @@ def recorded(names: Sequence[str], folder: Path, resolution: tuple[int, int] | N
             experiment = at_resolution(experiment, parse_resolution(size))
             own = [record for record in own if record.axes["resolution"] == size]
         experiments.append(experiment)
-        records[name] = own
+        records[name] = _ordered(experiment, own)
     return Recorded(experiments, records, _read(CEILINGS, folder))
 
 
 def _read(name: str, folder: Path) -> list[Record]:
     path = folder / f"{name}.jsonl"
     return latest(read_records(path)) if path.is_file() else []
+
+
+def _ordered(experiment: Experiment, records: Sequence[Record]) -> list[Record]:
+    """In the experiment's own order: rows are measured, and so written, in random order."""
+    names = [spec.name for spec in experiment.specs()]
+    places = {name: place for place, name in enumerate(dict.fromkeys([*names, *(record.name for record in records)]))}
+    targets = list(dict.fromkeys(record.configuration for record in records))
+    return sorted(records, key=lambda record: (places[record.name], targets.index(record.configuration)))
 
 
 def _one_resolution(name: str, records: Sequence[Record], resolution: tuple[int, int] | None) -> str:

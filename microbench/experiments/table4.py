@@ -11,7 +11,9 @@ from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
 from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, network_spec
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
+from microbench.report.accuracy import Accuracy, accuracy_sentence, read_accuracies
 from microbench.report.table4 import agreements, table4
+from microbench.report.table4_figure import draw_table4
 
 FULL_RESOLUTION_STEPS = (7, 8, 10)
 """S, M and L are also timed to the class map at the image's size, which is what a user runs."""
@@ -51,10 +53,20 @@ class Table4(Experiment):
         return [spec for spec in to_classes if spec.name not in known]
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
-        """The steps beside the published latencies, and how well the two columns agree."""
+        """The steps beside the published latencies, how well the two columns agree, and Figure 2's plane."""
         found = agreements(records)
+        accuracies = family_accuracies(folder.parent)
         return Presentation(
             table=table4(records),
-            findings=tuple(agreement.sentence for agreement in found),
+            findings=(
+                *(agreement.sentence for agreement in found),
+                *(f"{name}: {accuracy_sentence([accuracy])}" for name, accuracy in accuracies.items()),
+            ),
             data={"agreement": [agreement.as_json() for agreement in found]},
+            figures=draw_table4(records, accuracies, folder / self.name),
         )
+
+
+def family_accuracies(results: Path) -> dict[str, Accuracy]:
+    """Of LPS-Net-S, M and L, as far as they are trained, by those names."""
+    return {f"LPS-Net-{size.upper()}": found for size, found in read_accuracies(results, "lpsnet", "sml").items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from microbench.report.frame import TARGET_COLUMNS, measured
@@ -21,18 +23,41 @@ def attained_share(data: pd.DataFrame, ceilings: pd.DataFrame) -> pd.Series:
         data: rows with `macs`, `moved_bytes` (in float32) and `efficiency_mmacs_per_ms`.
         ceilings: rows of the "ceilings" experiment.
     """
-    peaks = {target: _peaks(group) for target, group in measured_by_target(ceilings)}
+    roofs = roofs_of(ceilings)
 
     def share(row: pd.Series) -> float:
-        peak = peaks.get(tuple(row[TARGET_COLUMNS]))
-        if peak is None or not row["macs"] or pd.isna(row["efficiency_mmacs_per_ms"]):
+        roof = roofs.get(tuple(row[TARGET_COLUMNS]))
+        if roof is None or not row["macs"] or pd.isna(row["efficiency_mmacs_per_ms"]):
             return float("nan")
-        product_mmacs_per_ms, bytes_per_ms = peak
-        scale = _BYTES_PER_VALUE[row["precision"]] / _FLOAT32_BYTES
-        intensity = row["macs"] / 1e6 / (row["moved_bytes"] * scale)
-        return float(row["efficiency_mmacs_per_ms"] / min(product_mmacs_per_ms, bytes_per_ms * intensity))
+        return float(row["efficiency_mmacs_per_ms"] / roof.at(intensity_mmacs_per_byte(row)))
 
     return data.apply(share, axis=1, result_type="reduce").astype(float)
+
+
+@dataclass(frozen=True)
+class Roof:
+    """What one device and runtime reach at best."""
+
+    product_mmacs_per_ms: float
+    """Of a matrix product."""
+    bytes_per_ms: float
+    """Of a cached copy."""
+
+    def at(self, intensity_mmacs_per_byte: float) -> float:
+        """The efficiency in MMACs/ms that is reachable with so many MMACs for each byte moved."""
+        return min(self.product_mmacs_per_ms, self.bytes_per_ms * intensity_mmacs_per_byte)
+
+
+def roofs_of(ceilings: pd.DataFrame) -> dict[tuple[object, ...], Roof]:
+    """The roof for each of what the ceilings were run in, as far as both were measured."""
+    roofs = {target: _roof(group) for target, group in measured_by_target(ceilings)}
+    return {target: roof for target, roof in roofs.items() if roof is not None}
+
+
+def intensity_mmacs_per_byte(row: pd.Series) -> float:
+    """MMACs for each byte that the row moves in its precision."""
+    scale = _BYTES_PER_VALUE[row["precision"]] / _FLOAT32_BYTES
+    return float(row["macs"] / 1e6 / (row["moved_bytes"] * scale))
 
 
 def measured_by_target(data: pd.DataFrame) -> list[tuple[tuple[object, ...], pd.DataFrame]]:
@@ -42,10 +67,10 @@ def measured_by_target(data: pd.DataFrame) -> list[tuple[tuple[object, ...], pd.
     return [(tuple(target), group) for target, group in measured(data).groupby(TARGET_COLUMNS, sort=False)]
 
 
-def _peaks(ceilings: pd.DataFrame) -> tuple[float, float] | None:
+def _roof(ceilings: pd.DataFrame) -> Roof | None:
     rows = {str(row["ceiling"]): row for row in ceilings.to_dict("records")}
     if "matrix_product" not in rows or "cached_copy" not in rows:
         return None
     copy = rows["cached_copy"]
     scale = _BYTES_PER_VALUE[copy["precision"]] / _FLOAT32_BYTES
-    return rows["matrix_product"]["efficiency_mmacs_per_ms"], copy["moved_bytes"] * scale / copy["latency_ms"]
+    return Roof(rows["matrix_product"]["efficiency_mmacs_per_ms"], copy["moved_bytes"] * scale / copy["latency_ms"])

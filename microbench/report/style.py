@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 """Of the Okabe-Ito palette, which colour-blind readers can tell apart. As in the paper's Figure 5, MACs are blue and
@@ -33,6 +35,13 @@ def new_figure(width_in: float, height_in: float) -> Iterator[Figure]:
     """An empty figure of the project's looks, sizes in inches; no window system is asked for."""
     with mpl.rc_context(_SETTINGS):
         yield Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def plain_log(axis: Axis) -> None:
+    """Give a logarithmic axis labels such as 0.5, 20 and 1000 in place of powers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save(figure: Figure, stem: Path) -> tuple[Path, Path]:

@@ -135,8 +135,6 @@ def analyse(
         macs: multiply-accumulates at each width.
     """
     arithmetic = np.asarray(macs, dtype=np.float64)
-    frontier = free_width_frontier(widths, low_ms, high_ms)
-    peaks = efficiency_peaks(widths, arithmetic, low_ms, high_ms)
     return WidthCurve(
         label=label,
         widths=tuple(widths),
@@ -144,8 +142,8 @@ def analyse(
         latency_ci_low_ms=tuple(low_ms.tolist()),
         latency_ci_high_ms=tuple(high_ms.tolist()),
         macs=tuple(macs),
-        frontier=frontier,
-        sweet_spots=tuple(width for width in peaks if width in frontier),
+        frontier=free_width_frontier(widths, low_ms, high_ms),
+        sweet_spots=sweet_spots(widths, arithmetic, low_ms, high_ms),
         change_points=change_points(widths, arithmetic, latency_ms, low_ms, high_ms),
         period=cliff_period(widths, latency_ms, low_ms, high_ms),
     )
@@ -168,6 +166,12 @@ def efficiency_peaks(widths: Sequence[int], macs: Values, low_ms: Values, high_m
     """
     worst, best = macs / high_ms, macs / low_ms
     return tuple(widths[i] for i in range(1, len(widths) - 1) if worst[i] > best[i - 1] and worst[i] > best[i + 1])
+
+
+def sweet_spots(widths: Sequence[int], macs: Values, low_ms: Values, high_ms: Values) -> tuple[int, ...]:
+    """The efficiency peaks on the free-width frontier."""
+    frontier = free_width_frontier(widths, low_ms, high_ms)
+    return tuple(width for width in efficiency_peaks(widths, macs, low_ms, high_ms) if width in frontier)
 
 
 def change_points(

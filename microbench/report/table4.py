@@ -46,12 +46,18 @@ class Agreement:
 def agreements(records: Sequence[Record]) -> list[Agreement]:
     """One for each configuration with at least three measured steps."""
     paper = published("table4").set_index("step")["latency_ms"]
+    latencies = step_latencies_ms(records)
+    return [_agreement(target, pd.Series(by_step), paper) for target, by_step in latencies.items() if len(by_step) > 2]
+
+
+def step_latencies_ms(records: Sequence[Record]) -> dict[str, dict[int, float]]:
+    """Latency to the score maps by step, for each of what the steps were run in."""
     latencies: dict[str, dict[int, float]] = {}
     for record in records:
         if record.measurement is not None and record.axes["protocol"] == "scores":
             by_step = latencies.setdefault(target_of(record), {})
             by_step[int(record.axes["step"])] = record.measurement.latency_ms
-    return [_agreement(target, pd.Series(by_step), paper) for target, by_step in latencies.items() if len(by_step) > 2]
+    return latencies
 
 
 def _agreement(target: str, ours: pd.Series, theirs: pd.Series) -> Agreement:

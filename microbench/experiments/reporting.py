@@ -1,0 +1,218 @@
+"""Put the report together: what is recorded on each machine, judged and shown."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from microbench.errors import InputError
+from microbench.experiments.base import EXPERIMENTS, Experiment
+from microbench.experiments.bundling import takes_resolution
+from microbench.experiments.figure5 import PANELS
+from microbench.experiments.parsing import parse_resolution
+from microbench.experiments.recorded import Recorded, recorded
+from microbench.experiments.table2 import Table2
+from microbench.experiments.table3 import Table3
+from microbench.measure.environment import Environment
+from microbench.measure.record import Configuration, Record
+from microbench.measure.store import latest, machine_folder, read_records
+from microbench.report.accuracy import read_accuracies
+from microbench.report.frame import configuration_label
+from microbench.report.page import Machine, Page, Section, TargetVerdicts, Trust
+from microbench.report.published import PAPER_RESOLUTION
+from microbench.report.verdicts import Missing, judge_block, judge_interaction, judge_widths
+
+ORDER = ("figure4", "figure5", "table2", "table3", "table4", "sweep", "ceilings")
+"""In which the experiments are shown; others, a user's own, follow."""
+
+JUDGED = ("figure4", "figure5", "table2", "table3")
+"""The experiments that the verdicts rest on."""
+
+TRAINING_OPTIONS = "--train camvid_table_cpu --data CAMVID"
+"""With which a table's networks are trained: the shortest recipe that fits a CPU."""
+
+Shown = Mapping[str, tuple[Experiment, Sequence[Record]]]
+"""The experiments that are recorded on a machine, by name."""
+
+
+def report_page(machines: Sequence[str], results: Path) -> Page:
+    """The report of these machines, one beside the other; their figures are drawn anew.
+
+    Args:
+        machines: names of folders in `results`.
+        results: the folder of all results.
+
+    Raises:
+        InputError: a machine without any records, or records that are damaged.
+    """
+    return Page(tuple(_machine(name, machine_folder(results, name)) for name in dict.fromkeys(machines)))
+
+
+def _machine(name: str, folder: Path) -> Machine:
+    found = {experiment: _recorded(experiment, folder) for experiment in _names() if _is_recorded(experiment, folder)}
+    if not found:
+        raise InputError(
+            f"machine {name!r} has no records in {str(folder.parent)!r}; measure with: {_run('all', name)}"
+        )
+    shown = {experiment: (one.experiments[0], list(one.records[experiment])) for experiment, one in found.items()}
+    ceilings = next(iter(found.values())).ceilings
+    return Machine(
+        name=name,
+        targets=verdicts_of(shown, folder.parent, name),
+        sections=tuple(
+            _section(experiment, shown, ceilings, folder) for experiment in _names() if _is_shown(experiment, shown)
+        ),
+        environment=_environment([record for _, records in shown.values() for record in records]),
+    )
+
+
+def _names() -> list[str]:
+    return [*(name for name in ORDER if name in EXPERIMENTS.names), *(n for n in EXPERIMENTS.names if n not in ORDER)]
+
+
+def _is_recorded(name: str, folder: Path) -> bool:
+    path = folder / f"{name}.jsonl"
+    return path.is_file() and bool(read_records(path))
+
+
+def _is_shown(name: str, shown: Shown) -> bool:
+    """A sweep of the user's own is missed by nobody."""
+    return name in shown or EXPERIMENTS.make(name).in_all
+
+
+def _recorded(name: str, folder: Path) -> Recorded:
+    """The experiment's records; of whole networks, those at the paper's size or, without any, at the first one."""
+    if not takes_resolution(EXPERIMENTS.make(name)):
+        return recorded([name], folder)
+    sizes = [str(record.axes["resolution"]) for record in latest(read_records(folder / f"{name}.jsonl"))]
+    return recorded([name], folder, parse_resolution(PAPER_RESOLUTION if PAPER_RESOLUTION in sizes else sizes[0]))
+
+
+def _section(name: str, shown: Shown, ceilings: Sequence[Record], folder: Path) -> Section:
+    if name not in shown:
+        return Section(name, EXPERIMENTS.make(name).title, missing=Missing(_title(name), _run(name, folder.name)))
+    experiment, records = shown[name]
+    presentation = experiment.present(records, ceilings, folder)
+    return Section(
+        name=name,
+        title=experiment.title,
+        table=presentation.table,
+        findings=presentation.findings,
+        figures=tuple(path for path in presentation.figures if path.suffix == ".svg"),
+        trust=Trust.of(records),
+    )
+
+
+def verdicts_of(shown: Shown, results: Path, machine: str) -> tuple[TargetVerdicts, ...]:
+    """The verdicts for each runtime and precision in which something that they rest on was measured.
+
+    Threads tell no targets apart: blocks are timed on one, networks on all cores.
+
+    Args:
+        shown: the recorded experiments.
+        results: the folder of all results, where accuracies lie.
+        machine: its name, for the commands that measure what is missing.
+    """
+    by_target: dict[Configuration, dict[str, list[Record]]] = {}
+    for name in JUDGED:
+        for record in shown[name][1] if name in shown else ():
+            target = dataclasses.replace(record.configuration, threads=1)
+            by_target.setdefault(target, {}).setdefault(name, []).append(record)
+    judged = [_judge(target, own, results, machine) for target, own in by_target.items()]
+    # Python's sort keeps the order of equals.
+    most_said = sorted(judged, key=lambda said: -sum(len(verdict.claims) for verdict in said.verdicts))
+    return tuple(most_said)
+
+
+def _judge(target: Configuration, own: Mapping[str, Sequence[Record]], results: Path, machine: str) -> TargetVerdicts:
+    of_blocks, of_interactions = (
+        read_accuracies(results, table.name, table.trained_networks()) for table in (Table2(), Table3())
+    )
+
+    def lacking(*experiments: str) -> list[Missing]:
+        return [Missing(_title(name), _run(name, machine, target)) for name in experiments if name not in own]
+
+    def untrained(name: str, is_trained: bool) -> list[Missing]:
+        command = f"microbench run {name} {TRAINING_OPTIONS} --machine {machine}"
+        return [] if is_trained else [Missing(f"mIoU of {_title(name)}", command)]
+
+    return TargetVerdicts(
+        label=_target_label(target),
+        verdicts=(
+            judge_block(
+                own.get("figure4", ()),
+                _by_mode(own.get("table2", ())),
+                of_blocks,
+                [*lacking("figure4", "table2"), *untrained("table2", bool(of_blocks))],
+            ),
+            judge_widths(own.get("figure5", ()), PANELS, lacking("figure5")),
+            judge_interaction(
+                own.get("table3", ()),
+                of_interactions,
+                [*lacking("table3"), *untrained("table3", bool(of_interactions))],
+            ),
+        ),
+    )
+
+
+def _by_mode(records: Sequence[Record]) -> dict[str, dict[str, Record]]:
+    """Table 2's rows by mode and block; by what they were run in too, as far as that differs."""
+    configurations = list(dict.fromkeys(record.configuration for record in records))
+    found = {}
+    for configuration in configurations:
+        own = [record for record in records if record.configuration == configuration]
+        for mode, rows in Table2().by_mode(own).items():
+            found[f"{mode}, {configuration_label(configuration)}"] = rows
+    return found
+
+
+def _title(name: str) -> str:
+    """What the paper calls it, e.g. "Table 2"."""
+    return EXPERIMENTS.make(name).title.split(":")[0]
+
+
+def _run(name: str, machine: str, target: Configuration | None = None) -> str:
+    options = ""
+    if target is not None:
+        options = f" --runtime {target.runtime} --precision {target.precision} --device {target.device}"
+        options += f" --timing {target.timing} --l2 {target.l2}" if target.device != "cpu" else ""
+    return f"microbench run {name}{options} --machine {machine}"
+
+
+def _target_label(target: Configuration) -> str:
+    if target.device == "cpu":
+        return f"{target.runtime} {target.precision}"
+    return configuration_label(target)
+
+
+def _environment(records: Sequence[Record]) -> dict[str, str]:
+    """What the rows were measured on; where something changed between runs, all that it was."""
+    words = [_environment_words(record.environment) for record in records]
+    days = sorted({record.run.split("T")[0] for record in records})
+    fields = {field: _distinct(one[field] for one in words) for field in words[0]}
+    runtimes = _distinct(f"{record.configuration.runtime} {record.runtime_version}" for record in records)
+    return {"measured on": " to ".join(dict.fromkeys([days[0], days[-1]])), "runtimes": runtimes, **fields}
+
+
+def _environment_words(environment: Environment) -> dict[str, str]:
+    caches = ", ".join(f"{level} {size // 1024} KiB" for level, size in environment.cache_bytes.items())
+    memory = f"{environment.memory_bytes / 2**30:.1f} GiB" if environment.memory_bytes else "unknown"
+    return {
+        "processor": f"{environment.cpu_model}, {environment.cpu_cores} cores"
+        + {True: ", a virtual machine", False: "", None: ""}[environment.virtual_machine],
+        "vector extensions": ", ".join(environment.cpu_flags) or "none known",
+        "caches": caches or "unknown",
+        "memory": memory,
+        "frequency governor": environment.frequency_governor or "unknown",
+        "GPU": environment.gpu.name if environment.gpu else "none",
+        "system": environment.system,
+        "Python": environment.python,
+        "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),
+        "host": environment.host,
+        "commit": environment.commit or "unknown",
+    }
+
+
+def _distinct(values: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(values))

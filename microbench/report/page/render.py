@@ -1,0 +1,50 @@
+"""From contents to HTML: one template, one style sheet and one script, all inlined."""
+
+from __future__ import annotations
+
+import base64
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from microbench.measure.wording import interval_text, remarks, significant
+from microbench.report.page.contents import Page
+
+
+def render(page: Page) -> str:
+    """The report as one HTML document, which loads nothing from anywhere."""
+    environment = Environment(
+        loader=PackageLoader("microbench.report", "page"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters.update(
+        svg_uri=_svg_uri, cells=_cells, interval=interval_text, remarks=remarks, significant=significant
+    )
+    return environment.get_template("page.html").render(
+        page=page, css=_resource("page.css"), script=_resource("page.js"), data=_json(page)
+    )
+
+
+def _resource(name: str) -> Markup:
+    return Markup((resources.files("microbench.report.page") / name).read_text("utf-8"))
+
+
+def _json(page: Page) -> Markup:
+    """The numbers for machines; "<" is escaped, so that no text in them ends the element that holds them."""
+    return Markup(json.dumps(page.as_json(), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _svg_uri(path: Path) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _cells(table: pd.DataFrame) -> list[list[Any]]:
+    return list(table.astype(str).to_numpy().tolist())

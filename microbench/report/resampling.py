@@ -1,0 +1,113 @@
+"""Latencies as they might have come out: a bootstrap over what was drawn independently, the same for all rows of a run.
+
+Rows of one run were sampled side by side, generation by generation: what disturbed one disturbed the others. So a
+generation that is drawn twice counts twice for every row that was timed in it, and what is compared within a resample
+was disturbed alike. Builds of a model (TensorRT's) are drawn for each row by itself, as one row's build says nothing of
+another's.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microbench.measure.measurement import Generation
+from microbench.measure.record import Record
+from microbench.measure.statistics import student_t_975
+
+RESAMPLES = 1000
+
+MIN_UNITS = 2
+"""From a single generation, or a single build, nothing is known of the others."""
+
+Values = NDArray[np.float64]
+
+_NORMAL_975 = statistics.NormalDist().inv_cdf(0.975)
+
+
+def is_resampled(record: Record) -> bool:
+    """Whether enough of the record was drawn independently for a bootstrap."""
+    return record.measurement is not None and len(_by_unit(record.measurement.generations)) >= MIN_UNITS
+
+
+def resampled_latencies_ms(records: Sequence[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> Values:
+    """The rows' median latencies in resamples of their generations, in milliseconds, (rows, resamples).
+
+    The resamples' deviations are widened as `median_interval` widens its own: what a row is known to, from so few
+    generations, is the same in both.
+
+    Args:
+        records: each measured, with at least `MIN_UNITS` generations or builds; see `is_resampled`.
+        resamples: how many.
+        seed: of the draws.
+
+    Raises:
+        ValueError: a record has too few generations.
+    """
+    rng = np.random.default_rng(seed)
+    shared = {run: _draw(rng, indices, resamples) for run, indices in _indices_by_run(records).items()}
+    return np.stack([_resampled(record, shared, resamples, rng) for record in records])
+
+
+def _by_unit(generations: Sequence[Generation]) -> dict[int, Values]:
+    """Latencies in milliseconds by what was drawn independently; see `microbench.measure.independent_samples`."""
+    units: dict[int, list[Values]] = {}
+    for generation in generations:
+        unit = generation.build if _is_built_by_chance(generations) else generation.index
+        assert unit is not None
+        units.setdefault(unit, []).append(generation.latencies_ms())
+    return {unit: np.concatenate(samples) for unit, samples in units.items()}
+
+
+def _is_built_by_chance(generations: Sequence[Generation]) -> bool:
+    return all(generation.build is not None for generation in generations)
+
+
+def _indices_by_run(records: Sequence[Record]) -> dict[str, list[int]]:
+    indices: dict[str, set[int]] = {}
+    for record in records:
+        if record.measurement is not None:
+            indices.setdefault(record.run, set()).update(g.index for g in record.measurement.generations)
+    return {run: sorted(found) for run, found in indices.items()}
+
+
+def _draw(rng: np.random.Generator, units: Sequence[int], resamples: int) -> dict[int, Values]:
+    """How often each unit is drawn, (resamples,)."""
+    counts = rng.multinomial(len(units), np.full(len(units), 1 / len(units)), size=resamples).astype(np.float64)
+    return dict(zip(units, counts.T, strict=True))
+
+
+def _resampled(
+    record: Record, shared: dict[str, dict[int, Values]], resamples: int, rng: np.random.Generator
+) -> Values:
+    generations = record.measurement.generations if record.measurement else ()
+    units = _by_unit(generations)
+    if len(units) < MIN_UNITS:
+        raise ValueError(f"Row {record.name!r} has {len(units)} generations; a bootstrap needs {MIN_UNITS}.")
+    drawn = _draw(rng, list(units), resamples) if _is_built_by_chance(generations) else shared[record.run]
+    samples = np.concatenate(list(units.values()))
+    weights = np.concatenate(
+        [np.repeat(drawn[unit][:, None], len(values), axis=1) for unit, values in units.items()], axis=1
+    )
+    weights[weights.sum(1) == 0] = 1.0  # a resample without any generation of this row keeps all of them
+    logs = np.log(_weighted_medians(samples, weights))
+    count = len(units)
+    widened = math.sqrt(count / (count - 1)) * student_t_975(count - 1) / _NORMAL_975
+    centre = math.log(float(np.median(samples)))
+    latencies: Values = np.exp(centre + widened * (logs - centre))
+    return latencies
+
+
+def _weighted_medians(samples: Values, weights: Values) -> Values:
+    """The medians (resamples,) of samples (n,) of which each counts as often as `weights` (resamples, n) says."""
+    order = np.argsort(samples)
+    ordered, below = samples[order], np.cumsum(weights[:, order], axis=1)
+    half = below[:, -1:] / 2
+    lower = np.argmax(below >= half, axis=1)
+    upper = np.argmax(below > half, axis=1)
+    medians: Values = (ordered[lower] + ordered[upper]) / 2
+    return medians

@@ -1,0 +1,139 @@
+"""`microbench report` on the committed records: what it says, what it misses, and that what is committed follows."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from microbench.cli import cli
+from microbench.errors import InputError
+
+ROOT = Path(__file__).parents[3]
+COMMITTED = ROOT / "results"
+MACHINE = "xeon-2-cores"
+LARGEST_BYTES = 1_500_000
+
+
+def report(results: Path, *options: str) -> Result:
+    return CliRunner().invoke(cli, ["report", "--results", str(results), *options], catch_exceptions=False)
+
+
+def data_of(path: Path) -> dict[str, Any]:
+    """The numbers that a report shows."""
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', path.read_text("utf-8"))
+    document: dict[str, Any] = json.loads(data)
+    return document
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of all results, with the report of the machine written anew."""
+    folder = tmp_path_factory.mktemp("copy") / "results"
+    shutil.copytree(COMMITTED, folder)
+    done = report(folder, "--machine", MACHINE)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture
+def copied(results: Path, tmp_path: Path) -> Path:
+    """The records of the machine alone, to take some away."""
+    shutil.copytree(
+        results / MACHINE,
+        tmp_path / "results" / MACHINE,
+        ignore=lambda _, names: [n for n in names if not n.endswith("l")],
+    )
+    return tmp_path / "results"
+
+
+def test_the_committed_report_is_what_the_committed_records_say(results: Path) -> None:
+    committed, written = COMMITTED / MACHINE / "report.html", results / MACHINE / "report.html"
+    assert data_of(committed) == data_of(written), f"run: microbench report --machine {MACHINE}"
+
+
+@pytest.mark.parametrize("name", ["figure4", "figure5", "table4"])
+def test_the_committed_figures_are_drawn_from_the_committed_records(results: Path, name: str) -> None:
+    assert _shapes(COMMITTED / MACHINE / f"{name}.svg") == _shapes(results / MACHINE / f"{name}.svg")
+    assert (COMMITTED / MACHINE / f"{name}.png").is_file()
+
+
+def _shapes(figure: Path) -> list[str]:
+    """What is drawn where, to a hundredth of a point; identifiers are matplotlib's own."""
+    return [
+        re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.2f}", path)
+        for path in re.findall(r' d="([^"]+)"', figure.read_text("utf-8"))
+    ]
+
+
+def test_the_committed_tables_are_those_that_the_report_shows(results: Path) -> None:
+    for name, section in data_of(results / MACHINE / "report.html")["machines"][0]["sections"].items():
+        lines = (COMMITTED / MACHINE / f"{name}.md").read_text("utf-8").splitlines()
+        shown = [section["columns"], ["---"] * len(section["columns"]), *section["rows"]]
+        assert lines == [f"| {' | '.join(cells)} |" for cells in shown], (
+            f"run: microbench show {name} --machine {MACHINE}"
+        )
+
+
+def test_the_report_is_small_and_its_first_screen_says_what_to_use(results: Path) -> None:
+    path = results / MACHINE / "report.html"
+    assert path.stat().st_size < LARGEST_BYTES
+    (heading,) = re.findall(r"<h1>(.*?)</h1>", path.read_text("utf-8"), flags=re.DOTALL)
+    text = " ".join(re.sub(r"<[^>]+>", "", heading).split())
+    assert text.startswith(f"On {MACHINE}, in onnxruntime fp32: use 3x3 Conv; widths 12, 16, 32, 48, 64; Bilateral-B")
+
+
+def test_every_row_behind_a_verdict_is_a_record(results: Path) -> None:
+    records = {
+        (record["experiment"], record["name"], record["run"])
+        for path in (COMMITTED / MACHINE).glob("*.jsonl")
+        for record in map(json.loads, path.read_text("utf-8").splitlines())
+    }
+    (machine,) = data_of(results / MACHINE / "report.html")["machines"]
+    rows = {
+        (row["experiment"], row["name"], row["run"])
+        for verdicts in machine["verdicts"].values()
+        for verdict in verdicts
+        for claim in verdict["claims"]
+        for row in claim["rows"]
+    }
+    assert len(rows) > 40
+    assert rows <= records
+
+
+@pytest.mark.parametrize("names", [["figure4"], ["figure5", "table2", "table3", "table4"]])
+def test_an_experiment_without_records_is_named_with_the_command_that_measures_it(
+    copied: Path, names: list[str]
+) -> None:
+    for name in names:
+        (copied / MACHINE / f"{name}.jsonl").unlink()
+    done = report(copied, "--machine", MACHINE)
+    assert done.exit_code == 0, done.output
+    for name in names:
+        command = f"microbench run {name} --machine {MACHINE}"
+        assert command in " ".join(done.output.split())
+        assert f"<code>{command}</code>" in (copied / MACHINE / "report.html").read_text("utf-8")
+
+
+def test_json_holds_verdicts_and_tables(results: Path, tmp_path: Path) -> None:
+    out = tmp_path / "there.html"
+    done = report(results, "--machine", MACHINE, "--machine", "xeon-2-cores-again", "--json", "--out", str(out))
+    document = json.loads(done.stdout)
+    assert document["report"] == str(out)
+    assert [machine["name"] for machine in document["machines"]] == [MACHINE, "xeon-2-cores-again"]
+    verdicts = document["machines"][1]["verdicts"]["onnxruntime fp32"]
+    assert [(verdict["principle"], verdict["judgement"]) for verdict in verdicts][:2] == [
+        ("block", "holds"),
+        ("widths", "holds"),
+    ]
+    assert data_of(out)["machines"] == document["machines"]
+
+
+def test_bad_input_is_one_sentence(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"machine 'nowhere' has no records in .*microbench run all --machine nowhere"):
+        report(results, "--machine", "nowhere")
+    with pytest.raises(InputError, match=r"out .* cannot be written: "):
+        report(results, "--machine", MACHINE, "--out", str(tmp_path / "no" / "folder.html"))

@@ -126,16 +126,16 @@ def verdicts_of(shown: Shown, results: Path, machine: str) -> tuple[TargetVerdic
 
 
 def _judge(target: Configuration, own: Mapping[str, Sequence[Record]], results: Path, machine: str) -> TargetVerdicts:
-    of_blocks, of_interactions = (
-        read_accuracies(results, table.name, table.trained_networks()) for table in (Table2(), Table3())
-    )
+    networks = {table.name: table.trained_networks() for table in (Table2(), Table3())}
+    trained = {name: read_accuracies(results, name, rows) for name, rows in networks.items()}
 
     def lacking(*experiments: str) -> list[Missing]:
         return [Missing(_title(name), _run(name, machine, target)) for name in experiments if name not in own]
 
-    def untrained(name: str, is_trained: bool) -> list[Missing]:
+    def untrained(name: str) -> list[Missing]:
         command = f"microbench run {name} {TRAINING_OPTIONS} --machine {machine}"
-        return [] if is_trained else [Missing(f"mIoU of {_title(name)}", command)]
+        what = f"mIoU of all networks of {_title(name)}"
+        return [] if len(trained[name]) == len(networks[name]) else [Missing(what, command)]
 
     return TargetVerdicts(
         label=_target_label(target),
@@ -143,14 +143,14 @@ def _judge(target: Configuration, own: Mapping[str, Sequence[Record]], results: 
             judge_block(
                 own.get("figure4", ()),
                 _by_mode(own.get("table2", ())),
-                of_blocks,
-                [*lacking("figure4", "table2"), *untrained("table2", bool(of_blocks))],
+                trained["table2"],
+                [*lacking("figure4", "table2"), *untrained("table2")],
             ),
             judge_widths(own.get("figure5", ()), PANELS, lacking("figure5")),
             judge_interaction(
                 own.get("table3", ()),
-                of_interactions,
-                [*lacking("table3"), *untrained("table3", bool(of_interactions))],
+                trained["table3"],
+                [*lacking("table3"), *untrained("table3")],
             ),
         ),
     )

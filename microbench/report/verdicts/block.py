@@ -35,27 +35,25 @@ def judge_block(
         missing: what was not measured.
     """
     names = block_names()
-    claims = _figure4_claims(figure4)
+    speed = _figure4_claims(figure4)
     for mode, rows in modes.items():
         measured = {block: record for block, record in rows.items() if record.measurement and record.cost}
         if FAVOURITE in measured and len(measured) > 1:
             text = f"Table 2, {mode}: 3×3 Conv does the most MACs a millisecond of {len(measured)} blocks"
-            claims.append(most_efficient(text, FAVOURITE, measured, names))
-    speed = together(claims) if claims else "undecided"
-    if accuracies:
-        claims.append(
-            most_accurate(
-                "Table 2, paper's widths: 3×3 Conv has the highest mIoU", FAVOURITE, accuracies, list(names), names
-            )
-        )
-    judgement = together(claims) if claims else "undecided"
+            speed.append(most_efficient(text, FAVOURITE, measured, names))
+    trained = [block for block in names if block in accuracies]
+    accuracy = []
+    if len(trained) == len(names):
+        text = "Table 2, paper's widths: 3×3 Conv has the highest mIoU"
+        accuracy.append(most_accurate(text, FAVOURITE, accuracies, trained, names))
+    claims = (*speed, *accuracy)
     return Verdict(
         principle="block",
         text=PRINCIPLE,
-        judgement=judgement,
+        judgement=together(claims) if speed else "undecided",
         advice=_advice(figure4, modes, names),
-        reason=_reason(claims, speed, bool(accuracies)),
-        claims=tuple(claims),
+        reason=_reason(speed, accuracy, f"{len(trained)} of the {len(names)} networks of Table 2 are trained"),
+        claims=claims if speed else (),
         missing=tuple(missing),
     )
 
@@ -103,20 +101,20 @@ def _advice(
     return names.get(best, best)
 
 
-def _reason(claims: Sequence[Claim], speed: str, has_accuracy: bool) -> str:
-    if not claims:
+def _reason(speed: Sequence[Claim], accuracy: Sequence[Claim], trained: str) -> str:
+    if not speed:
         return "Neither Figure 4 nor Table 2 is measured here."
     told = {
         "holds": "3x3 Conv does more arithmetic in a millisecond than every block it was held against",
         "fails": "Another block does more arithmetic in a millisecond than 3x3 Conv",
         "undecided": "Whether 3x3 Conv does the most arithmetic in a millisecond is not certain from these rows",
-    }[speed]
-    told += f": {claims[0].found.rstrip('.')}"
-    if not has_accuracy:
-        return f"{told}. What it does to accuracy is open: no network of Table 2 is trained."
-    accuracy = {
+    }[together(speed)]
+    told += f": {speed[0].found.rstrip('.')}"
+    if not accuracy:
+        return f"{told}. What it does to accuracy is open: {trained}."
+    accurate = {
         "holds": "it has the highest mIoU of them, too",
         "fails": "another one has the higher mIoU",
         "undecided": "whether it has the highest mIoU is open",
-    }[claims[-1].judgement]
-    return f"{told}; {accuracy}."
+    }[together(accuracy)]
+    return f"{told}; {accurate}."

@@ -90,6 +90,11 @@ class Verdict:
         shares = [claim.share for claim in self.claims]
         return min((share for share in shares if share is not None), default=None) if None not in shares else None
 
+    @property
+    def is_firm(self) -> bool:
+        """Whether nothing casts doubt on the rows behind it."""
+        return not any(claim.doubts for claim in self.claims)
+
     def as_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {

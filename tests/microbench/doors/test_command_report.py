@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from microbench.cli import cli
 from microbench.errors import InputError
+from microbench.experiments import EXPERIMENTS, campaign
+from microbench.experiments.recorded import recorded
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "results"
@@ -45,7 +47,7 @@ def copied(results: Path, tmp_path: Path) -> Path:
     shutil.copytree(
         results / MACHINE,
         tmp_path / "results" / MACHINE,
-        ignore=lambda _, names: [n for n in names if not n.endswith("l")],
+        ignore=lambda _, names: [n for n in names if not n.endswith(".jsonl")],
     )
     return tmp_path / "results"
 
@@ -130,6 +132,19 @@ def test_json_holds_verdicts_and_tables(results: Path, tmp_path: Path) -> None:
         ("widths", "holds"),
     ]
     assert data_of(out)["machines"] == document["machines"]
+
+
+def test_run_all_ends_with_the_report(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is measured is stood in for by what is recorded."""
+    names = [name for name in EXPERIMENTS.names if name != "sweep"]
+    found = recorded(names, copied / MACHINE).records
+    monkeypatch.setattr(campaign, "conduct", lambda *_: found)
+    done = CliRunner().invoke(
+        cli, ["run", "all", "--results", str(copied), "--machine", MACHINE], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    assert f"Report: {copied / MACHINE / 'report.html'}" in done.output
+    assert set(data_of(copied / MACHINE / "report.html")["machines"][0]["sections"]) == set(names)
 
 
 def test_bad_input_is_one_sentence(results: Path, tmp_path: Path) -> None:

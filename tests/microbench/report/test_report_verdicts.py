@@ -13,6 +13,7 @@ from lpsnet.evaluation import Evaluation
 from microbench.measure.record import Record
 from microbench.report.accuracy import Accuracy
 from microbench.report.verdicts import Missing, Verdict, judge_block, judge_interaction, judge_widths
+from microbench.report.verdicts.verdict import judged
 from microbench.report.verdicts.widths import follows_rule
 
 MakeRecord = Callable[..., Record]
@@ -68,6 +69,13 @@ def trained(names: Sequence[str], best: str) -> dict[str, Accuracy]:
 CLASSES = ClassSet(names=("a", "b"), palette=((0, 0, 0), (255, 255, 255)))
 
 
+@pytest.mark.parametrize(
+    ("share", "expected"), [(1.0, "holds"), (0.95, "holds"), (0.94, "undecided"), (0.06, "undecided"), (0.05, "fails")]
+)
+def test_the_share_decides(share: float, expected: str) -> None:
+    assert judged(share) == expected
+
+
 def test_the_block_holds_where_the_convolution_does_clearly_more_arithmetic(make_record: MakeRecord) -> None:
     verdict = judge_block(figure4(make_record, 2.0, 1.0), {}, {})
     assert (verdict.judgement, verdict.share, verdict.advice) == ("holds", 1.0, "3x3 Conv")
@@ -100,8 +108,8 @@ def test_accuracy_joins_the_blocks_verdict_once_all_networks_are_trained(make_re
     assert judge_block(rows, {}, trained(BLOCKS, "conv3x3")).judgement == "holds"
     assert judge_block(rows, {}, trained(BLOCKS, "residual")).judgement == "fails"
     some = judge_block(rows, {}, trained(["conv3x3", "ghost"], "conv3x3"))
-    assert some.judgement == "undecided"
-    assert "2 of the 7 networks are trained" in some.claims[-1].found
+    assert some.judgement == "holds"
+    assert "What it does to accuracy is open: 2 of the 7 networks of Table 2 are trained" in some.reason
 
 
 def test_without_records_nothing_is_decided_and_the_command_is_named() -> None:

@@ -6,6 +6,7 @@ import io
 import warnings
 from typing import Any, cast
 
+import onnx
 import torch
 from torch import nn
 
@@ -24,4 +25,13 @@ def to_onnx(module: nn.Module, argument: torch.Tensor) -> bytes:
         torch.onnx.export(
             module, (argument,), cast(Any, buffer), input_names=["input"], opset_version=OPSET, dynamo=False
         )
-    return buffer.getvalue()
+    # Imported here, as it takes as long as many exports.
+    import onnxscript.optimizer
+
+    # Known sizes become constants, and the Identity through which the exporter shares equal weights, which TensorRT 8.6
+    # would not take for weights, becomes weights.
+    model = onnx.load_from_string(buffer.getvalue())
+    onnxscript.optimizer.fold_constants(model, onnx_shape_inference=True)
+    onnxscript.optimizer.remove_unused_nodes(model)
+    content: bytes = model.SerializeToString()
+    return content

@@ -80,7 +80,9 @@ def _policy(settings: Settings, *, whole_networks: bool) -> Policy:
     if settings.row_budget_s is not None:
         budget_s = settings.row_budget_s
     if not whole_networks:
-        return Policy(ci_target, budget_s, min_generations=6 if settings.quick else 10)
+        if settings.quick:
+            return Policy(ci_target, budget_s, min_generations=4, rounds_per_generation=4)
+        return Policy(ci_target, budget_s)
     # A window is one run of a tenth of a second or more: a few of them in a load say what there is to say of it.
     rounds = 2 if settings.quick else 4
     return Policy(ci_target, budget_s, min_generations=4, max_generations=20, rounds_per_generation=rounds)

@@ -9,7 +9,7 @@ from blocks.registry import BLOCKS
 from microbench.experiments import EXPERIMENTS
 from microbench.measure.record import Record
 from microbench.measure.store import latest, read_records
-from microbench.report.accuracy import accuracy_sentence, read_accuracy
+from microbench.report.accuracy import accuracy_sentence, read_accuracies
 from microbench.report.compare import compare_records, read_side
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +70,7 @@ def test_the_agreement_of_two_runs_that_the_readme_quotes_follows_from_the_commi
 
 def test_the_accuracy_that_the_readme_quotes_follows_from_the_committed_results() -> None:
     (quoted,) = re.findall(r"```accuracy\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    accuracy = read_accuracy(ROOT / "results", "camvid_cpu", "lpsnet-s")
+    accuracy = read_accuracies(ROOT / "results", "lpsnet", ["s"])["s"]
     assert f"LPS-Net-S: {accuracy_sentence([accuracy])}" in quoted.splitlines()
 
 

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from lpsnet.data import InMemory
 from lpsnet.data.dataset import Sample, SegmentationDataset
 from lpsnet.evaluation import ScaledPredictor, TorchPredictor, evaluate
+from lpsnet.files import write_file
 from lpsnet.network import MultiPathNetwork, NetworkDesign, to_deploy
 from lpsnet.training.augmentation import Augmentation
 from lpsnet.training.batches import StepBatches
@@ -138,7 +139,8 @@ class _Run:
     def train(self, on_progress: Callable[[Progress], None]) -> None:
         """All steps that are left."""
         recipe, fabric = self.recipe, self.fabric
-        (self.folder / RECIPE).write_text(recipe.as_yaml(), "utf-8")
+        if fabric.is_global_zero:
+            write_file(self.folder / RECIPE, recipe.as_yaml().encode())
         logs = Logs(self.folder, self.step) if fabric.is_global_zero else None
         first, started, measured_s = self.step, time.monotonic(), 0.0
         losses: list[Tensor] = []

@@ -151,7 +151,10 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 def _value(text: Any) -> Any:
     """A value as YAML reads it; but "1e-3" is a number, which YAML 1.1 takes for a text."""
-    value = yaml.safe_load(text) if isinstance(text, str) else text
+    try:
+        value = yaml.safe_load(text) if isinstance(text, str) else text
+    except yaml.YAMLError as error:
+        raise InputError(f"a field of a recipe must have a value as in YAML, not {text!r}.") from error
     if isinstance(value, str):
         try:
             return float(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,8 +167,8 @@ def _is_recorded(folder: Path, recipe: Recipe) -> bool:
 def _keep_training(run: Path, folder: Path, recipe: Recipe, seed: int) -> None:
     """The recipe, the log and, last, what says that all is there."""
     log = training_log(run, recipe.batch_size)
-    shutil.copyfile(run / RECIPE, folder / RECIPE)
-    log.steps.to_csv(folder / "log.csv", index=False)
+    write_file(folder / RECIPE, recipe.as_yaml().encode())
+    write_file(folder / "log.csv", log.steps.to_csv(index=False).encode())
     kept = {
         "seed": seed,
         "iterations": recipe.iterations,

@@ -107,18 +107,6 @@ def _read(folder: Path) -> Accuracy | None:
     )
 
 
-def read_accuracy(results: Path, recipe: str, name: str) -> Accuracy:
-    """What is known of one network.
-
-    Raises:
-        InputError: no finished run of it is in the results, or its files are damaged.
-    """
-    found = _read(results / FOLDER / recipe / name)
-    if found is None:
-        raise InputError(f"network {name!r} has no finished run by recipe {recipe!r} in {str(results / FOLDER)!r}.")
-    return found
-
-
 def miou_heading(accuracies: Mapping[str, Accuracy]) -> str:
     """The measured mIoU's column: says on what; without a trained network it stays empty."""
     if not accuracies:

@@ -45,6 +45,7 @@ def test_fields_are_changed_as_in_the_file() -> None:
     ("field", "value", "message"),
     [
         ("iterations", "0", "iterations must be greater than 0, not 0."),
+        ("iterations", "[", "a field of a recipe must have a value as in YAML, not '['."),
         ("iterations", "1.5", "iterations must be an integer, not 1.5."),
         ("iterations", "true", "iterations must be an integer, not True."),
         ("flip", "1", "flip must be true or false, not 1."),

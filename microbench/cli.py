@@ -13,7 +13,8 @@ import click
 
 from microbench import __version__
 from microbench.commands.bundle import bundle
-from microbench.commands.console import print_table, progress_bar
+from microbench.commands.compare import compare
+from microbench.commands.console import progress_bar
 from microbench.commands.evaluate import evaluate
 from microbench.commands.gate import gate
 from microbench.commands.import_records import import_records
@@ -235,31 +236,6 @@ def doctor(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("first", type=click.Path(path_type=Path))
-@click.argument("second", type=click.Path(path_type=Path))
-@click.option(
-    "--allow",
-    multiple=True,
-    type=click.Choice(["host", "version"]),
-    help="Compare although this differs between the two sides; repeatable.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")  # fmt: skip
-def compare(first: Path, second: Path, allow: tuple[str, ...], as_json: bool) -> None:
-    """Hold two records files, or two machines' folders, against each other row by row.
-
-    Rows of unlike hosts or runtime versions are refused unless --allow names what may differ.
-    """
-    from microbench.report.compare import compare_records, read_side
-
-    comparison = compare_records(read_side(first), read_side(second), allow=frozenset(allow))
-    if as_json:
-        click.echo(json.dumps(comparison.as_json(), allow_nan=False))
-    else:
-        print_table(f"{second} over {first}", comparison.table())
-        click.echo(comparison.summary())
-
-
-@cli.command()
 @click.argument("network")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--size", default="1024x2048", show_default=True, help="Height x width of the image in pixels.")
@@ -296,6 +272,7 @@ def export(
 
 
 cli.add_command(bundle)
+cli.add_command(compare)
 cli.add_command(import_records)
 cli.add_command(show)
 cli.add_command(report)

@@ -52,6 +52,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
             "l2",
             "ceiling",
             "remarks",
+            "name",
         )
         shown.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
     for row in table.astype(str).to_numpy().tolist():

@@ -1,152 +1,262 @@
-"""Two sets of records of the same rows, side by side."""
+"""Sets of records of the same rows, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from microbench.errors import InputError
+from microbench.errors import InputError, one_of
+from microbench.measure.measurement import Measurement
 from microbench.measure.record import Record
-from microbench.measure.store import latest, read_records
+from microbench.measure.statistics import Interval, unpaired_ratio_interval
 from microbench.report.frame import configuration_label
+from microbench.report.record_sets import RecordSet
+
+ALLOWED = ("host", "version", "runtime", "precision", "threads")
+"""What may differ between two compared rows, if a user asks for it."""
+
+_GIVEN_BY_RUNTIME = ("runtime", "device", "timing", "l2")
+_NAMED = 6
+"""How many rows a sentence names before it counts the rest."""
 
 RowName = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class ComparedRow:
-    """One row that both sides measured."""
+class Side:
+    """What one set has of a row."""
 
-    name: str
-    runtime: str
-    precision: str
     target: str
-    """What both were run in, in words."""
-    first_ms: float
-    second_ms: float
+    """What it was run in, in words."""
+    latency_ms: float
     ratio: float
-    """Second over first."""
-    intervals_overlap: bool
+    """Over the first set's latency."""
+    ratio_ci_low: float
+    ratio_ci_high: float
     noisy: bool
-    """Whether either side was flagged."""
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One row that the first set and at least one other measured."""
+
+    experiment: str
+    name: str
+    sides: tuple[Side | None, ...]
+    """In the order of the sets; None of one that lacks it."""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether any side was flagged."""
+        return any(side.noisy for side in self.sides if side)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows that both sides measured, and what they lack."""
+    """All rows that can be compared, and what the sets lack."""
 
+    labels: tuple[str, ...]
+    """The sets' names; ratios are over the first one."""
     rows: tuple[ComparedRow, ...]
-    only_first: tuple[str, ...]
-    only_second: tuple[str, ...]
+    lacking: Mapping[str, tuple[str, ...]]
+    """By set, the rows that another one measured and it did not."""
 
     @property
     def largest_quiet_difference(self) -> float | None:
-        """The largest |ratio - 1| of a row that neither side flagged noisy."""
-        return max((abs(row.ratio - 1) for row in self.rows if not row.noisy), default=None)
+        """The largest |ratio - 1| of a row that no side flagged noisy."""
+        return max(
+            (abs(side.ratio - 1) for row in self.rows if not row.noisy for side in row.sides if side), default=None
+        )
+
+    def mean_ratios(self) -> dict[str, float]:
+        """By set but the first: the geometric mean of the ratios over all rows that it shares with the first."""
+        found = {}
+        for place, label in list(enumerate(self.labels))[1:]:
+            logs = [math.log(side.ratio) for row in self.rows if (side := row.sides[place])]
+            if logs:
+                found[label] = math.exp(sum(logs) / len(logs))
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """As JSON values."""
-        return {**asdict(self), "largest_quiet_difference": self.largest_quiet_difference}
+        return {
+            "sets": list(self.labels),
+            "rows": [asdict(row) for row in self.rows],
+            "lacking": {label: list(names) for label, names in self.lacking.items()},
+            "mean_ratios": self.mean_ratios(),
+            "largest_quiet_difference": self.largest_quiet_difference,
+        }
+
+    def values(self) -> pd.DataFrame:
+        """One line for each row and set that measured it."""
+        return pd.DataFrame(
+            [
+                {"experiment": row.experiment, "name": row.name, "set": label, **asdict(side)}
+                for row in self.rows
+                for label, side in zip(self.labels, row.sides, strict=True)
+                if side is not None
+            ]
+        )
 
     def table(self) -> pd.DataFrame:
         """For people."""
-        return pd.DataFrame(
-            {
-                "name": [row.name for row in self.rows],
-                "runtime": [row.target for row in self.rows],
-                "first ms": [f"{row.first_ms:.4g}" for row in self.rows],
-                "second ms": [f"{row.second_ms:.4g}" for row in self.rows],
-                "difference": [f"{row.ratio - 1:+.1%}" for row in self.rows],
-                "remarks": [_remark(row) for row in self.rows],
-            }
-        )
+        columns: dict[str, list[str]] = {"name": [f"{row.experiment} {row.name}" for row in self.rows]}
+        columns["runtime"] = [_targets(row) for row in self.rows]
+        for place, label in enumerate(self.labels):
+            columns[f"{label}, ms"] = [_text(row.sides[place], "{:.4g}", "latency_ms") for row in self.rows]
+        for place, label in list(enumerate(self.labels))[1:]:
+            columns[f"{label} / {self.labels[0]}"] = [_ratio_text(row.sides[place]) for row in self.rows]
+        columns["remarks"] = [self._remark(row) for row in self.rows]
+        return pd.DataFrame(columns)
 
     def summary(self) -> str:
-        """The largest difference, and what could not be compared, in words."""
+        """The largest difference, the mean ratios, and what could not be compared, in words."""
         quiet = [row for row in self.rows if not row.noisy]
         largest = self.largest_quiet_difference
         parts = [
             f"{len(self.rows)} rows compared, {len(self.rows) - len(quiet)} of them noisy on a side"
             + (f"; largest difference of the others {largest:.1%}" if largest is not None else "")
         ]
-        for side, names in (("first", self.only_first), ("second", self.only_second)):
-            if names:
-                parts.append(f"only on the {side} side: {', '.join(names)}")
+        parts += [
+            f"{label} takes {ratio:.3g} times as long as {self.labels[0]} (geometric mean)"
+            for label, ratio in self.mean_ratios().items()
+        ]
+        for label, names in self.lacking.items():
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            parts.append(f"not in {label}: {', '.join(names[:_NAMED])}{more}")
         return ". ".join(parts) + "."
 
-
-def _remark(row: ComparedRow) -> str:
-    remarks = [] if row.intervals_overlap else ["intervals do not overlap"]
-    return ", ".join([*remarks, "noisy"] if row.noisy else remarks)
-
-
-def read_side(path: Path) -> list[Record]:
-    """The latest record of each row in a records file, or in all of a folder's.
-
-    Raises:
-        InputError: no such file, no records in it, or a file that is not one.
-    """
-    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    records = [record for file in files for record in latest(read_records(file))]
-    if not records:
-        raise InputError(f"records {str(path)!r} hold nothing; give a .jsonl file or a machine's results folder.")
-    return records
+    def _remark(self, row: ComparedRow) -> str:
+        noisy = [label for label, side in zip(self.labels, row.sides, strict=True) if side and side.noisy]
+        return f"noisy in {', '.join(noisy)}" if noisy else ""
 
 
-def compare_records(
-    first: Sequence[Record], second: Sequence[Record], *, allow: frozenset[str] = frozenset()
-) -> Comparison:
+def _targets(row: ComparedRow) -> str:
+    return " / ".join(dict.fromkeys(side.target for side in row.sides if side))
+
+
+def _text(side: Side | None, form: str, field: str) -> str:
+    return "" if side is None else form.format(getattr(side, field))
+
+
+def _ratio_text(side: Side | None) -> str:
+    return "" if side is None else f"{side.ratio:.3f} [{side.ratio_ci_low:.3f}, {side.ratio_ci_high:.3f}]"
+
+
+def compare_records(sets: Sequence[RecordSet], *, allow: frozenset[str] = frozenset()) -> Comparison:
     """Match rows by experiment, name and configuration.
 
     Args:
-        first: one record for each row.
-        second: likewise.
-        allow: "host" to compare rows of unlike machines, "version" of unlike runtime versions.
+        sets: two or more; all are held against the first.
+        allow: of `ALLOWED`; what two compared rows may differ in.
 
     Raises:
-        InputError: the sides differ in something that is not allowed to differ.
+        InputError: no such thing to allow, rows differ in something that is not allowed to differ, none has its like in
+            the first set, or a set has several rows that only what is allowed to differ tells apart.
     """
-    sides = [{_row_name(record): record for record in side if record.measurement} for side in (first, second)]
-    common = [name for name in sides[0] if name in sides[1]]
+    for field in allow:
+        if field not in ALLOWED:
+            raise one_of("allow", field, ALLOWED)
+    sides = [_by_name(one, allow) for one in sets]
+    first, others = sides[0], sides[1:]
+    common = sorted((name for name in first if any(name in side for side in others)), key=_natural)
+    if not common:
+        raise InputError(_nothing_common(sets, allow))
     for name in common:
-        a, b = sides[0][name], sides[1][name]
-        _require_equal("host", name, a.environment.host, b.environment.host, allow)
-        _require_equal("version", name, a.runtime_version, b.runtime_version, allow)
+        for other in others:
+            if name in other:
+                _require_equal(first[name], other[name], allow)
+    everything = dict.fromkeys(name for side in sides for name in side)
+    lacking = {
+        # By name: a row in two configurations is told once.
+        one.label: tuple(dict.fromkeys(name[1] for name in everything if name not in side))
+        for one, side in zip(sets, sides, strict=True)
+    }
     return Comparison(
-        rows=tuple(_compare(sides[0][name], sides[1][name]) for name in common),
-        only_first=tuple(name[1] for name in sides[0] if name not in sides[1]),
-        only_second=tuple(name[1] for name in sides[1] if name not in sides[0]),
+        labels=tuple(one.label for one in sets),
+        rows=tuple(_compare([side.get(name) for side in sides]) for name in common),
+        lacking={label: names for label, names in lacking.items() if names},
     )
 
 
-def _require_equal(field: str, name: RowName, first: str, second: str, allow: frozenset[str]) -> None:
-    if first != second and field not in allow:
-        raise InputError(
-            f"{field} differs in row {name[1]!r} ({first} and {second}); pass --allow {field} to compare anyway."
-        )
+def _natural(name: RowName) -> list[tuple[int, str]]:
+    """Sorts widths as numbers: 8 before 16."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", "\0".join(name))]
 
 
-def _row_name(record: Record) -> RowName:
-    c = record.configuration
-    return (record.experiment, record.name, c.runtime, c.precision, c.device, str(c.threads), c.timing, c.l2)
+def _by_name(one: RecordSet, allow: frozenset[str]) -> dict[RowName, Record]:
+    found: dict[RowName, Record] = {}
+    for record in one.records:
+        if record.measurement is None:
+            continue
+        name = _row_name(record, allow)
+        other = found.get(name, record)
+        if other.configuration != record.configuration:
+            a, b = (configuration_label(each.configuration) for each in (other, record))
+            raise InputError(
+                f"records {one.label!r} hold row {record.name!r} in {a} and in {b}; choose one, as in "
+                f"PATH@{record.configuration.runtime}:{record.configuration.precision}."
+            )
+        found[name] = record  # measured under two versions, the later one counts
+    return found
 
 
-def _compare(first: Record, second: Record) -> ComparedRow:
-    a, b = first.measurement, second.measurement
-    assert a is not None
-    assert b is not None
+def _row_name(record: Record, allow: frozenset[str]) -> RowName:
+    ignored = {*allow, *(_GIVEN_BY_RUNTIME if "runtime" in allow else ())}
+    return (
+        record.experiment,
+        record.name,
+        *(str(value) for field, value in asdict(record.configuration).items() if field not in ignored),
+    )
+
+
+def _require_equal(first: Record, second: Record, allow: frozenset[str]) -> None:
+    pairs = {"host": (first.environment.host, second.environment.host)}
+    if first.configuration.runtime == second.configuration.runtime:
+        pairs["version"] = (first.runtime_version, second.runtime_version)
+    for field, (a, b) in pairs.items():
+        if a != b and field not in allow:
+            raise InputError(
+                f"{field} differs in row {first.name!r} ({a} and {b}); pass --allow {field} to compare anyway."
+            )
+
+
+def _nothing_common(sets: Sequence[RecordSet], allow: frozenset[str]) -> str:
+    others = " or ".join(repr(one.label) for one in sets[1:])
+    options = " ".join(f"--allow {field}" for field in ALLOWED if field not in {*allow, "host", "version"})
+    hint = f"; what may differ is told by {options}" if options else ""
+    return f"records {sets[0].label!r} have no measured row in common with {others}{hint}."
+
+
+def _compare(records: Sequence[Record | None]) -> ComparedRow:
+    first = records[0]
+    assert first is not None
+    assert first.measurement is not None
     return ComparedRow(
-        name=f"{first.experiment} {first.name}",
-        runtime=first.configuration.runtime,
-        precision=first.configuration.precision,
-        target=configuration_label(first.configuration),
-        first_ms=a.latency_ms,
-        second_ms=b.latency_ms,
-        ratio=b.latency_ms / a.latency_ms,
-        intervals_overlap=a.latency_ci_low_ms <= b.latency_ci_high_ms and b.latency_ci_low_ms <= a.latency_ci_high_ms,
-        noisy=a.noisy or b.noisy,
+        experiment=first.experiment,
+        name=first.name,
+        sides=tuple(None if record is None else _side(record, first.measurement) for record in records),
     )
+
+
+def _side(record: Record, base: Measurement) -> Side:
+    own = record.measurement
+    assert own is not None
+    ratio = Interval(1.0, 1.0, 1.0) if own is base else unpaired_ratio_interval(_interval(own), _interval(base))
+    return Side(
+        target=configuration_label(record.configuration),
+        latency_ms=own.latency_ms,
+        ratio=ratio.median,
+        ratio_ci_low=ratio.low,
+        ratio_ci_high=ratio.high,
+        noisy=own.noisy,
+    )
+
+
+def _interval(measurement: Measurement) -> Interval:
+    return Interval(measurement.latency_ms, measurement.latency_ci_low_ms, measurement.latency_ci_high_ms)

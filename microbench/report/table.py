@@ -55,14 +55,14 @@ def _varies(column: pd.Series) -> bool:
     return len(column.unique()) > 1
 
 
-def write_table(table: pd.DataFrame, records: Sequence[Record], stem: Path) -> tuple[Path, Path]:
-    """Write `stem`.md for people and `stem`.csv with every value of the records in full.
+def write_table(table: pd.DataFrame, values: pd.DataFrame, stem: Path) -> tuple[Path, Path]:
+    """Write `stem`.md for people and `stem`.csv with every value in full.
 
     Returns:
         The two paths.
     """
-    markdown, values = stem.with_suffix(".md"), stem.with_suffix(".csv")
+    markdown, full = stem.with_suffix(".md"), stem.with_suffix(".csv")
     lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
     markdown.write_text("".join("| " + " | ".join(cells) + " |\n" for cells in lines))
-    frame(records).to_csv(values, index=False)
-    return markdown, values
+    values.to_csv(full, index=False)
+    return markdown, full

@@ -71,9 +71,11 @@ def test_without_json_a_table_is_printed(first_run: dict[str, Any], results: Pat
 def test_two_runs_are_compared_row_by_row(first_run: dict[str, Any], results: Path) -> None:
     assert first_run
     side = str(results / "here" / "sweep.jsonl")
-    done = microbench("compare", side, side, "--json")
-    rows = json.loads(done.stdout)["rows"]
-    assert [row["ratio"] for row in rows] == [1.0] * 5
+    done = microbench("compare", side, side, "--json", "--out", str(results / "compared"))
+    found = json.loads(done.stdout)
+    assert [row["sides"][1]["ratio"] for row in found["rows"]] == [1.0] * 5
+    assert sorted(path.suffix for path in (results / "compared").iterdir()) == [".csv", ".md", ".png", ".svg"]
+    assert sorted(found["files"]) == sorted(str(path) for path in (results / "compared").iterdir())
 
 
 def test_a_row_that_cannot_be_built_is_told_and_the_others_are_measured(tmp_path: Path) -> None:
@@ -109,6 +111,7 @@ BAD_INPUT = [
     (["run", "table2", "--target-ms", "-3"], "time '-3'"),
     (["run", "table4", "--resolution", "big"], "resolution 'big'"),
     (["compare", "nowhere", "nowhere"], "nowhere"),
+    (["compare", "nowhere"], "sets must be at least two"),
     (["export", "lpsnet-xl", "x.onnx"], "network 'lpsnet-xl'"),
     (["export", "lpsnet-s", "x.onnx", "--size", "0"], "resolution '0'"),
 ]

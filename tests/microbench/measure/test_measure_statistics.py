@@ -18,6 +18,7 @@ from microbench.measure.statistics import (
     ratio_interval,
     spread,
     student_t_975,
+    unpaired_ratio_interval,
 )
 
 ROUNDS = 8
@@ -156,6 +157,31 @@ def test_a_comparison_is_free_of_what_disturbs_both_sides(compare: Comparison, t
         unpaired.append(median_interval(slow).high - median_interval(slow).low)
     assert 0.92 <= np.mean(held) <= 0.985
     assert np.median(widths) < 0.5 * np.median(unpaired)
+
+
+def test_a_ratio_of_rows_measured_apart_covers_the_truth_as_often_as_it_says() -> None:
+    """Two rows of unlike noise; log-normal, so that the true interval of the ratio's logarithm is known as well."""
+    rng = np.random.default_rng(11)
+    held = []
+    for _ in range(4 * SIMULATIONS):
+        sides = []
+        for level, deviation in ((3.0, 0.02), (2.0, 0.05)):
+            median = level * math.exp(deviation * rng.standard_normal())
+            reach = math.exp(1.96 * deviation)
+            sides.append(Interval(median, median / reach, median * reach))
+        interval = unpaired_ratio_interval(*sides)
+        assert interval.median == pytest.approx(sides[0].median / sides[1].median)
+        held.append(interval.low <= 1.5 <= interval.high)
+    assert 0.93 <= np.mean(held) <= 0.97
+
+
+def test_each_bound_of_a_ratio_is_moved_by_the_bounds_that_move_it() -> None:
+    """By hand: 3/2; its upper bound rises with the numerator's upper bound and the denominator's lower one alone."""
+    exact = Interval(2.0, 2.0, 2.0)
+    found = unpaired_ratio_interval(Interval(3.0, 2.7, 3.0), exact)
+    assert (found.median, found.low, found.high) == pytest.approx((1.5, 1.35, 1.5))
+    assert unpaired_ratio_interval(Interval(3.0, 3.0, 3.3), exact).high == pytest.approx(1.65)
+    assert unpaired_ratio_interval(Interval(3.0, 3.0, 3.0), Interval(2.0, 1.6, 2.0)).high == pytest.approx(1.875)
 
 
 @pytest.mark.parametrize("compare", [ratio_interval, difference_interval])

@@ -1,0 +1,52 @@
+"""`microbench compare`: sets of records held against each other, row by row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from microbench.commands.console import print_table
+from microbench.errors import InputError
+
+
+@click.command("compare")
+@click.argument("sets", nargs=-1, required=True, metavar="FIRST SECOND [MORE]...")
+@click.option(
+    "--allow",
+    multiple=True,
+    help="host, version, runtime, precision or threads: compare rows although it differs between them; repeatable.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.md, .csv, .png and .svg.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def compare(sets: tuple[str, ...], allow: tuple[str, ...], out: Path | None, as_json: bool) -> None:
+    """Hold sets of records against the FIRST one, row by row: ratios with their 95% intervals.
+
+    A set is a records file or a machine's folder; PATH@RUNTIME, PATH@PRECISION or PATH@RUNTIME:PRECISION take those of
+    its rows alone. Rows of unlike hosts, runtimes, precisions or threads are compared only where --allow names what
+    may differ.
+    """
+    from microbench.report.compare import compare_records
+    from microbench.report.compare_figure import draw_comparison
+    from microbench.report.record_sets import read_sets
+    from microbench.report.table import write_table
+
+    if len(sets) < 2:
+        raise InputError("sets must be at least two: records files or machines' folders.")
+    comparison = compare_records(read_sets(sets), allow=frozenset(allow))
+    written: tuple[Path, ...] = ()
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            stem = out / "compare"
+            written = (*write_table(comparison.table(), comparison.values(), stem), *draw_comparison(comparison, stem))
+        except OSError as error:
+            raise InputError(f"out {str(out)!r} cannot be written: {error.strerror}.") from error
+    if as_json:
+        click.echo(json.dumps({**comparison.as_json(), "files": [str(path) for path in written]}, allow_nan=False))
+    else:
+        print_table(f"Over {comparison.labels[0]}", comparison.table())
+        click.echo(comparison.summary())
+        if written:
+            click.echo(f"Written: {', '.join(map(str, written))}")

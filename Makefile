@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A chosen results folder name, say: make reproduce RUN="--machine my-board --runtime openvino"
 RUN ?=
 
-.PHONY: setup test check reproduce benchmark
+.PHONY: setup test check gate reproduce benchmark
 
 setup: $(VENV)/installed
 
@@ -28,6 +28,12 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Has what the code exports today become slower than the models that are kept in results/gate? A machine too noisy to say
+# (exit code 3) is told, and fails nothing. After a wanted change: .venv/bin/python -m microbench.gate.suite results/gate
+gate: setup
+	$(BIN)/python -m microbench.gate.suite gate/models
+	$(BIN)/microbench gate results/gate gate/models || test $$? -eq 3
 
 benchmark: setup
 	$(BIN)/pytest --benchmark-only

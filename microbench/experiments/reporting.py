@@ -18,9 +18,10 @@ from microbench.measure.environment import Environment
 from microbench.measure.record import Configuration, Record
 from microbench.measure.store import latest, machine_folder, read_records
 from microbench.report.accuracy import read_accuracies
-from microbench.report.frame import configuration_label
+from microbench.report.frame import configuration_label, frame
 from microbench.report.page import Machine, Page, Section, TargetVerdicts, Trust
 from microbench.report.published import PAPER_RESOLUTION
+from microbench.report.roofline_figure import draw_roofline
 from microbench.report.verdicts import Missing, judge_block, judge_interaction, judge_widths
 
 ORDER = ("figure4", "figure5", "table2", "table3", "table4", "sweep", "ceilings")
@@ -60,8 +61,9 @@ def _machine(name: str, folder: Path) -> Machine:
     return Machine(
         name=name,
         targets=verdicts_of(shown, folder.parent, name),
-        sections=tuple(
-            _section(experiment, shown, ceilings, folder) for experiment in _names() if _is_shown(experiment, shown)
+        sections=(
+            *(_section(experiment, shown, ceilings, folder) for experiment in _names() if _is_shown(experiment, shown)),
+            *_roofline(shown, ceilings, folder),
         ),
         environment=_environment([record for _, records in shown.values() for record in records]),
     )
@@ -99,9 +101,28 @@ def _section(name: str, shown: Shown, ceilings: Sequence[Record], folder: Path) 
         title=experiment.title,
         table=presentation.table,
         findings=presentation.findings,
-        figures=tuple(path for path in presentation.figures if path.suffix == ".svg"),
+        figures=_svgs(presentation.figures),
         trust=Trust.of(records),
     )
+
+
+def _roofline(shown: Shown, ceilings: Sequence[Record], folder: Path) -> tuple[Section, ...]:
+    """Single blocks under what the device reaches at best; nothing where either was not measured."""
+    blocks = [
+        record
+        for experiment, records in shown.values()
+        for record in records
+        if not experiment.whole_networks and "block" in record.axes
+    ]
+    if not blocks or not ceilings:
+        return ()
+    figures = draw_roofline(frame(blocks), frame(ceilings), folder / "roofline")
+    title = "Roofline: blocks under the best that this device and runtime reach"
+    return (Section("roofline", title, figures=_svgs(figures)),) if figures else ()
+
+
+def _svgs(paths: Sequence[Path]) -> tuple[Path, ...]:
+    return tuple(path for path in paths if path.suffix == ".svg")
 
 
 def verdicts_of(shown: Shown, results: Path, machine: str) -> tuple[TargetVerdicts, ...]:

@@ -57,7 +57,7 @@ def test_the_committed_report_is_what_the_committed_records_say(results: Path) -
     assert data_of(committed) == data_of(written), f"run: microbench report --machine {MACHINE}"
 
 
-@pytest.mark.parametrize("name", ["figure4", "figure5", "table4"])
+@pytest.mark.parametrize("name", ["figure4", "figure5", "table4", "roofline"])
 def test_the_committed_figures_are_drawn_from_the_committed_records(results: Path, name: str) -> None:
     assert _shapes(COMMITTED / MACHINE / f"{name}.svg") == _shapes(results / MACHINE / f"{name}.svg")
     assert (COMMITTED / MACHINE / f"{name}.png").is_file()
@@ -120,6 +120,14 @@ def test_an_experiment_without_records_is_named_with_the_command_that_measures_i
         assert f"<code>{command}</code>" in (copied / MACHINE / "report.html").read_text("utf-8")
 
 
+def test_without_ceilings_there_is_no_roofline(copied: Path) -> None:
+    (copied / MACHINE / "ceilings.jsonl").unlink()
+    assert report(copied, "--machine", MACHINE).exit_code == 0
+    sections = data_of(copied / MACHINE / "report.html")["machines"][0]["sections"]
+    assert "roofline" not in sections
+    assert sections["ceilings"]["missing"]["command"] == f"microbench run ceilings --machine {MACHINE}"
+
+
 def test_json_holds_verdicts_and_tables(results: Path, tmp_path: Path) -> None:
     out = tmp_path / "there.html"
     done = report(results, "--machine", MACHINE, "--machine", "xeon-2-cores-again", "--json", "--out", str(out))
@@ -144,7 +152,7 @@ def test_run_all_ends_with_the_report(copied: Path, monkeypatch: pytest.MonkeyPa
     )
     assert done.exit_code == 0, done.output
     assert f"Report: {copied / MACHINE / 'report.html'}" in done.output
-    assert set(data_of(copied / MACHINE / "report.html")["machines"][0]["sections"]) == set(names)
+    assert set(data_of(copied / MACHINE / "report.html")["machines"][0]["sections"]) == {*names, "roofline"}
 
 
 def test_bad_input_is_one_sentence(results: Path, tmp_path: Path) -> None:

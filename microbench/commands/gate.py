@@ -110,9 +110,10 @@ def gate(
             if base is None:
                 from microbench.gate.suite import write_suite
 
-                base = str(Path(name) / "suite")
-                write_suite(Path(base))
-            models = side("base", base)
+                write_suite(Path(name) / "suite")
+                models = dataclasses.replace(side("base", str(Path(name) / "suite")), label="three small models")
+            else:
+                models = side("base", base)
             _calibrate(models, configuration, out or Path("gate-calibration"), as_json=as_json, **options)
         elif base is not None and head is not None:
             sides = side("base", base), side("head", head)

@@ -12,7 +12,7 @@ import numpy as np
 
 from lpsnet.evaluation import Evaluation
 from microbench.errors import InputError
-from microbench.report.rank_stability import rank_stability
+from microbench.report.rank_stability import rank_stability, seeds_text
 
 FOLDER = "accuracy"
 """In the folder of all results: accuracy/<recipe>/<network>/seed<number>/."""
@@ -154,7 +154,8 @@ def _rank_notes(accuracies: Mapping[str, Accuracy], first_in_paper: str) -> list
     stability = rank_stability(counts)
     held = sorted(zip(stability.places, stability.names, stability.shares_kept, strict=True))
     places = ", ".join(f"{place} {name} {100 * share:.0f}%" for place, name, share in held)
-    notes = [f"places, and how often each is held in a bootstrap over test images and seeds: {places}"]
+    drawn = f"test images and {seeds_text(stability.seeds)}"
+    notes = [f"places by mIoU, and how often each is held in a bootstrap over {drawn}: {places}"]
     if first_in_paper in accuracies:
         notes.append(stability.verdict(first_in_paper).sentence)
     return notes

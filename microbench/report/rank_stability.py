@@ -54,6 +54,14 @@ class RankStability:
     seeds: tuple[int, ...]
     resamples: int
 
+    @property
+    def is_decidable(self) -> bool:
+        """Whether each network was trained more than once.
+
+        Else how far trainings spread is unknown, and no ranking is told as one, however it fares on other images.
+        """
+        return min(self.seeds) > 1
+
     def verdict(self, name: str) -> Verdict:
         """What the resamples say to the claim that `name` is first, as the paper's order may have it.
 
@@ -64,10 +72,11 @@ class RankStability:
             raise one_of("network", name, self.names)
         index = self.names.index(name)
         share = self.shares_first[index]
-        judgement = _judged(share)
+        judgement = _judged(share) if self.is_decidable else "undecided"
+        why = "" if self.is_decidable else ", as one training each does not show how far trainings spread"
         sentence = (
-            f"{name} first: {judgement}; it is number {self.places[index]} of {len(self.names)} by mIoU, and first in "
-            f"{share:.0%} of {self.resamples} resamples of {self.images} images and {_seeds_text(self.seeds)}."
+            f"{name} first: {judgement}{why}; it is number {self.places[index]} of {len(self.names)} by mIoU, and "
+            f"first in {share:.0%} of {self.resamples} resamples of {self.images} images and {seeds_text(self.seeds)}."
         )
         return Verdict(name, judgement, share, sentence)
 
@@ -80,8 +89,8 @@ def rank_stability(
     In each resample the images are drawn with replacement, the same for all networks, as they were judged on the same
     ones; then each network's seeds, independently, as one network's training says nothing about another's. A network's
     mIoU is the mean over its drawn seeds of the mIoU of all drawn images' pixels. With one seed a network, the spread
-    between trainings is not in the result, and shares are too sure of themselves; with S seeds, their part of the
-    spread comes out sqrt((S - 1) / S) times as large as it is, as always in a bootstrap.
+    between trainings is not in the result, shares are too sure of themselves, and no verdict is given; with S seeds,
+    their part of the spread comes out sqrt((S - 1) / S) times as large as it is, as always in a bootstrap.
 
     Args:
         counts: for each network, one array a seed: confusion matrices (n, C, C) of the same n images in the same order.
@@ -146,8 +155,9 @@ def _judged(share_first: float) -> Judgement:
     return "contradicted" if share_first <= CONTRADICTED_TO else "undecided"
 
 
-def _seeds_text(seeds: Sequence[int]) -> str:
+def seeds_text(seeds: Sequence[int]) -> str:
+    """How many trainings of each network there are, in words."""
     least, most = min(seeds), max(seeds)
     if most == 1:
-        return "a single seed each, so that the spread between trainings is not in it"
+        return "a single seed each"
     return f"{least} seeds each" if least == most else f"{least} to {most} seeds each"

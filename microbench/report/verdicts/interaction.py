@@ -46,7 +46,7 @@ def judge_interaction(
         principle="interaction",
         text=PRINCIPLE,
         judgement=together(claims) if cheapest else "undecided",
-        advice=_advice(by_configuration, accuracies, names),
+        advice=_advice(by_configuration, accuracies if accurate.judgement != "undecided" else {}, names),
         reason=_reason(cheapest, accurate),
         claims=claims if cheapest else (),
         missing=tuple(missing),
@@ -84,7 +84,7 @@ def _added_text(record: Record, baseline: Record | None) -> str:
 def _advice(
     by_configuration: Sequence[Mapping[str, Record]], accuracies: Mapping[str, Accuracy], names: Mapping[str, str]
 ) -> str | None:
-    """The most accurate interaction where all are trained, else the fastest one."""
+    """The most accurate interaction where accuracies decide, else the fastest one."""
     if all(name in accuracies for name in names):
         best = max(accuracies, key=lambda name: accuracies[name].mean_iou)
         return names.get(best, best)

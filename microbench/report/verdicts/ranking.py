@@ -8,7 +8,7 @@ import numpy as np
 
 from microbench.measure.record import Record
 from microbench.report.accuracy import Accuracy
-from microbench.report.rank_stability import rank_stability
+from microbench.report.rank_stability import rank_stability, seeds_text
 from microbench.report.resampling import Values, resampled_latencies_ms
 from microbench.report.verdicts.verdict import Claim, judged, unresampled
 
@@ -57,7 +57,7 @@ def most_efficient(text: str, favourite: str, rows: Mapping[str, Record], names:
 def most_accurate(
     text: str, favourite: str, accuracies: Mapping[str, Accuracy], needed: Sequence[str], names: Mapping[str, str]
 ) -> Claim:
-    """The claim that a trained network has the highest mIoU; open until all that it is held against are trained.
+    """The claim that a trained network has the highest mIoU; open until all are trained, and more than once.
 
     Args:
         text: what is claimed.
@@ -74,11 +74,11 @@ def most_accurate(
     stability = rank_stability(counts)
     share = stability.verdict(favourite).share_first
     best = needed[int(np.argmax(stability.mean_ious))]
-    seeds = max(stability.seeds)
-    trainings = "one training each" if seeds == 1 else f"up to {seeds} trainings each"
     found = (
         f"{names.get(best, best)} has the highest mIoU, {accuracies[best].text}%, and "
         f"{names.get(favourite, favourite)} {accuracies[favourite].text}%; it is first in {share:.0%} of resamples of "
-        f"{stability.images} images and {trainings}."
+        f"{stability.images} images and {seeds_text(stability.seeds)}"
     )
-    return Claim(text, judged(share), share, found)
+    if not stability.is_decidable:
+        return Claim(text, "undecided", None, f"{found}, which does not show how far trainings spread.")
+    return Claim(text, judged(share), share, f"{found}.")

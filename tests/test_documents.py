@@ -1,5 +1,6 @@
 """The code that README.md and CONTRIBUTING.md show runs, and what they refer to is there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -73,6 +74,16 @@ def test_the_accuracy_that_the_readme_quotes_follows_from_the_committed_results(
     (quoted,) = re.findall(r"```accuracy\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     accuracy = read_accuracies(ROOT / "results", "lpsnet", ["s"])["s"]
     assert f"LPS-Net-S: {accuracy_sentence([accuracy])}" in quoted.splitlines()
+
+
+def test_the_speed_of_training_that_the_readme_quotes_follows_from_the_committed_benchmark() -> None:
+    (quoted,) = re.findall(r"```pipeline\n(.*?)\n```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    (benchmark,) = json.loads((MEASURED / "training_loop.json").read_text())["benchmarks"]
+    told = benchmark["extra_info"]
+    assert quoted == (
+        f"Training loop of camvid_cpu: {told['images_per_s']:.1f} images/s, {told['pipeline_share']:.0%} of the time in "
+        f"the input pipeline; a bare loop over tensors that lie ready: {told['bare_images_per_s']:.1f} images/s"
+    )
 
 
 def test_the_readme_shows_three_pieces_of_code_and_contributing_one() -> None:

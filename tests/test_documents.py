@@ -81,8 +81,8 @@ def test_the_speed_of_training_that_the_readme_quotes_follows_from_the_committed
     (benchmark,) = json.loads((MEASURED / "training_loop.json").read_text())["benchmarks"]
     told = benchmark["extra_info"]
     assert quoted == (
-        f"Training loop of camvid_cpu: {told['images_per_s']:.1f} images/s, {told['pipeline_share']:.0%} of the time in "
-        f"the input pipeline; a bare loop over tensors that lie ready: {told['bare_images_per_s']:.1f} images/s"
+        f"Training loop of camvid_cpu: {told['images_per_s']:.1f} images/s, {told['pipeline_share']:.0%} of the time "
+        f"in the input pipeline; a bare loop over tensors that lie ready: {told['bare_images_per_s']:.1f} images/s"
     )
 
 

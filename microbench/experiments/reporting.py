@@ -155,8 +155,13 @@ def _judge(target: Configuration, own: Mapping[str, Sequence[Record]], results: 
 
     def untrained(name: str) -> list[Missing]:
         command = f"microbench run {name} {TRAINING_OPTIONS} --machine {machine}"
-        what = f"mIoU of all networks of {_title(name)}"
-        return [] if len(trained[name]) == len(networks[name]) else [Missing(what, command)]
+        if len(trained[name]) < len(networks[name]):
+            return [Missing(f"mIoU of all networks of {_title(name)}", command)]
+        if min(len(accuracy.seeds) for accuracy in trained[name].values()) < 2:
+            return [
+                Missing(f"the spread between trainings of {_title(name)}'s networks", f"{command} --seed 0 --seed 1")
+            ]
+        return []
 
     return TargetVerdicts(
         label=_target_label(target),

@@ -76,8 +76,8 @@ def most_accurate(
     best = needed[int(np.argmax(stability.mean_ious))]
     found = (
         f"{names.get(best, best)} has the highest mIoU, {accuracies[best].text}%, and "
-        f"{names.get(favourite, favourite)} {accuracies[favourite].text}%; it is first in {share:.0%} of resamples of "
-        f"{stability.images} images and {seeds_text(stability.seeds)}"
+        f"{names.get(favourite, favourite)} {accuracies[favourite].text}%; the latter is first in {share:.0%} of "
+        f"resamples of {stability.images} images and {seeds_text(stability.seeds)}"
     )
     if not stability.is_decidable:
         return Claim(text, "undecided", None, f"{found}, which does not show how far trainings spread.")

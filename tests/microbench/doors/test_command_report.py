@@ -85,7 +85,18 @@ def test_the_report_is_small_and_its_first_screen_says_what_to_use(results: Path
     assert path.stat().st_size < LARGEST_BYTES
     (heading,) = re.findall(r"<h1>(.*?)</h1>", path.read_text("utf-8"), flags=re.DOTALL)
     text = " ".join(re.sub(r"<[^>]+>", "", heading).split())
-    assert text.startswith(f"On {MACHINE}, in onnxruntime fp32: use 3x3 Conv; widths 12, 16, 32, 48, 64; Bilateral-B")
+    expected = "use 3x3 Conv (undecided); widths 12, 16, 32, 48, 64; Bilateral-B (undecided)."
+    assert text == f"On {MACHINE}, in onnxruntime fp32: {expected}"
+
+
+def test_networks_trained_once_are_told_with_the_command_that_trains_them_again(results: Path) -> None:
+    (machine,) = data_of(results / MACHINE / "report.html")["machines"]
+    block, _, interaction = machine["verdicts"]["onnxruntime fp32"]
+    for verdict, table in ((block, "table2"), (interaction, "table3")):
+        (missing,) = verdict["missing"]
+        assert "the spread between trainings" in missing["what"]
+        assert missing["command"].startswith(f"microbench run {table} --train camvid_table_cpu --data CAMVID")
+        assert missing["command"].endswith("--seed 0 --seed 1")
 
 
 def test_every_row_behind_a_verdict_is_a_record(results: Path) -> None:

@@ -72,7 +72,10 @@ def _shapes(figure: Path) -> list[str]:
 
 
 def test_the_committed_tables_are_those_that_the_report_shows(results: Path) -> None:
-    for name, section in data_of(results / MACHINE / "report.html")["machines"][0]["sections"].items():
+    sections = data_of(results / MACHINE / "report.html")["machines"][0]["sections"]
+    tables = {name: section for name, section in sections.items() if name != "roofline"}  # which is a figure alone
+    assert len(tables) > 5
+    for name, section in tables.items():
         lines = (COMMITTED / MACHINE / f"{name}.md").read_text("utf-8").splitlines()
         shown = [section["columns"], ["---"] * len(section["columns"]), *section["rows"]]
         assert lines == [f"| {' | '.join(cells)} |" for cells in shown], (
@@ -147,7 +150,7 @@ def test_json_holds_verdicts_and_tables(results: Path, tmp_path: Path) -> None:
     assert [machine["name"] for machine in document["machines"]] == [MACHINE, "xeon-2-cores-again"]
     verdicts = document["machines"][1]["verdicts"]["onnxruntime fp32"]
     assert [(verdict["principle"], verdict["judgement"]) for verdict in verdicts][:2] == [
-        ("block", "holds"),
+        ("block", "undecided"),  # as its networks were trained once
         ("widths", "holds"),
     ]
     assert data_of(out)["machines"] == document["machines"]

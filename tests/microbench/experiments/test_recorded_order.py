@@ -22,7 +22,7 @@ def test_rows_are_shown_in_the_experiments_order(tmp_path: Path) -> None:
 
 def test_a_look_up_reads_what_is_recorded_and_measures_nothing(tmp_path: Path) -> None:
     shutil.copytree(RESULTS / "xeon-2-cores", tmp_path / "there")
-    before = {path: path.read_bytes() for path in (tmp_path / "there").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "there").rglob("*.*")}
     found = look_up("figure4", "there", tmp_path)
     assert len(found.records["figure4"]) == 8
-    assert {path: path.read_bytes() for path in (tmp_path / "there").iterdir()} == before
+    assert {path: path.read_bytes() for path in (tmp_path / "there").rglob("*.*")} == before

@@ -21,7 +21,7 @@ from microbench.measure.sampler import Outcome, Policy, Row, sample
 from microbench.measure.session import Session, WrongOutputError
 from microbench.measure.timing import COLD, END_TO_END, HOT, ISOLATED, KERNEL_SPAN, TIMINGS
 from microbench.measure.workload import Cost, Workload
-from microbench.runtimes.torch_cuda_session import backends_set
+from microbench.runtimes.pytorch.cuda_session import backends_set
 
 RUN_NS = 10_000
 SHAPE = (1, 3, 8, 8)

@@ -16,8 +16,8 @@ from microbench.measure.session import Session
 from microbench.measure.timing import END_TO_END, ISOLATED, KERNEL_SPAN
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
-from microbench.runtimes.torch_cuda_session import TorchCudaSession
-from microbench.runtimes.torch_session import TorchSession
+from microbench.runtimes.pytorch.cuda_session import TorchCudaSession
+from microbench.runtimes.pytorch.session import TorchSession
 
 _DTYPES = {"fp32": "float32", "tf32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 

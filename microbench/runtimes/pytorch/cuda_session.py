@@ -15,8 +15,8 @@ from microbench.measure.record import Configuration
 from microbench.measure.session import Reading, replacement
 from microbench.measure.timing import KERNEL_SPAN
 from microbench.runtimes.cuda.session import DeviceSession, input_sets
-from microbench.runtimes.torch_session import as_array, tensors_of
-from microbench.runtimes.torch_stream import TorchStream
+from microbench.runtimes.pytorch.session import as_array, tensors_of
+from microbench.runtimes.pytorch.stream import TorchStream
 
 WARM_UP_RUNS = 3
 """Before runs are captured, as torch's notes on CUDA graphs ask for: libraries choose kernels and take workspace."""

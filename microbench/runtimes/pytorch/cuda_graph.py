@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microbench.measure.timing import END_TO_END, ISOLATED, KERNEL_SPAN
 from microbench.runtimes.base import RUNTIMES
-from microbench.runtimes.torch_eager import TorchEager
+from microbench.runtimes.pytorch.eager import TorchEager
 
 
 @RUNTIMES.register("torch-cuda-graph")

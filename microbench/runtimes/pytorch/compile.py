@@ -7,7 +7,7 @@ import shutil
 from typing import Any, Optional
 
 from microbench.runtimes.base import RUNTIMES
-from microbench.runtimes.torch_eager import TorchEager
+from microbench.runtimes.pytorch.eager import TorchEager
 
 _COMPILERS = {"cpu": ("C++", ("g++", "clang++", "c++")), "cuda": ("C", ("gcc", "clang", "cc"))}
 

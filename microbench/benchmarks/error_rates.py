@@ -23,6 +23,7 @@ import pandas as pd
 
 from microbench.benchmarks.bench_injected import BURST
 from microbench.errors import InputError
+from microbench.report.markdown import markdown_table
 
 STATISTICS = ("min", "median", "mean")
 LIMITS_PERCENT = (2.5, 5.0, 10.0)
@@ -125,8 +126,7 @@ def main(folder: Path, runs: int) -> None:
         with path.open("a") as file:
             file.write(line + "\n")
     rates = table(read_runs(path))
-    lines = [list(rates.columns), ["---"] * len(rates.columns), *rates.to_numpy().tolist()]
-    text = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    text = markdown_table(list(rates.columns), rates.to_numpy().tolist())
     (folder / f"{STEM}.md").write_text(text)
     click.echo(text)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from microbench.measure.record import Record
 from microbench.measure.wording import interval_text, remarks, significant
 from microbench.report.frame import TARGET_COLUMNS, frame
+from microbench.report.markdown import markdown_table
 from microbench.report.roofline import attained_share
 
 _GPU_COLUMNS = ("timing", "l2")
@@ -62,7 +63,6 @@ def write_table(table: pd.DataFrame, values: pd.DataFrame, stem: Path) -> tuple[
         The two paths.
     """
     markdown, full = stem.with_suffix(".md"), stem.with_suffix(".csv")
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
-    markdown.write_text("".join("| " + " | ".join(cells) + " |\n" for cells in lines))
+    markdown.write_text(markdown_table(list(table.columns), table.astype(str).to_numpy().tolist()), "utf-8")
     values.to_csv(full, index=False)
     return markdown, full

@@ -1,0 +1,1 @@
+"""Classification networks without their classifiers, as the peers use them; one file each."""

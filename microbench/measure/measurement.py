@@ -7,9 +7,10 @@ from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 
+from microbench.measure.interval import Interval
 from microbench.measure.noise import Diagnostics
 from microbench.measure.session import Reading
-from microbench.measure.statistics import Interval, Samples, median_interval, p99
+from microbench.measure.statistics import Samples, median_interval, p99
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def summarize(
     interval = median_interval(latencies)
     by_device = readings[0].device_ns is not None
     return Measurement(
-        latency_ms=interval.median,
+        latency_ms=interval.estimate,
         latency_ci_low_ms=interval.low,
         latency_ci_high_ms=interval.high,
         cpu_ms=float(np.median([r.cpu_ns / r.runs / 1e6 for r in readings])),
@@ -111,5 +112,5 @@ def summarize(
 
 
 def is_precise(interval: Interval, ci_target: float) -> bool:
-    """Whether the interval's half width is within the target, relative to the median."""
-    return interval.relative_half_width <= ci_target
+    """Whether the interval's half width is within the target, as a share of the estimate."""
+    return interval.half_width_share <= ci_target

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
 from typing import Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from microbench.measure.interval import Interval
 
 Samples = NDArray[np.float64]
 
@@ -24,20 +25,6 @@ _T_975 = (
     2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860,
     2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A median with its 95% confidence interval, in the unit of the samples."""
-
-    median: float
-    low: float
-    high: float
-
-    @property
-    def relative_half_width(self) -> float:
-        """Half the interval's width as a share of the median: 0.01 reads "within 1%"."""
-        return (self.high - self.low) / 2 / self.median
 
 
 def student_t_975(degrees_of_freedom: int) -> float:
@@ -112,9 +99,9 @@ def unpaired_ratio_interval(numerator: Interval, denominator: Interval) -> Inter
     The logarithms' distances to their own bounds add up as squares (MOVER: Zou and Donner 2008, doi 10.1002/sim.3095).
     Of rows that were sampled side by side it is too wide; see `ratio_interval`.
     """
-    ratio = numerator.median / denominator.median
-    down = math.hypot(math.log(numerator.median / numerator.low), math.log(denominator.high / denominator.median))
-    up = math.hypot(math.log(numerator.high / numerator.median), math.log(denominator.median / denominator.low))
+    ratio = numerator.estimate / denominator.estimate
+    down = math.hypot(math.log(numerator.estimate / numerator.low), math.log(denominator.high / denominator.estimate))
+    up = math.hypot(math.log(numerator.high / numerator.estimate), math.log(denominator.estimate / denominator.low))
     return Interval(ratio, ratio * math.exp(-down), ratio * math.exp(up))
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from microbench.errors import InputError, one_of
+from microbench.measure.interval import Interval
 from microbench.measure.measurement import Measurement
 from microbench.measure.record import Record
-from microbench.measure.statistics import Interval, unpaired_ratio_interval
+from microbench.measure.statistics import unpaired_ratio_interval
 from microbench.report.frame import configuration_label
 from microbench.report.record_sets import RecordSet
 
@@ -251,7 +252,7 @@ def _side(record: Record, base: Measurement) -> Side:
     return Side(
         target=configuration_label(record.configuration),
         latency_ms=own.latency_ms,
-        ratio=ratio.median,
+        ratio=ratio.estimate,
         ratio_ci_low=ratio.low,
         ratio_ci_high=ratio.high,
         noisy=own.noisy,

@@ -57,12 +57,12 @@ def efficiency_ratios(records: Sequence[Record], numerator: str, denominator: st
 def _efficiency_ratio(first: Record, second: Record) -> EfficiencyRatio:
     pairs = paired(first, second)
     slowdown = ratio_interval([b for _, b in pairs], [a for a, _ in pairs])
-    macs = first.cost.macs / second.cost.macs if first.cost and second.cost else math.nan
+    ratio = slowdown.scaled(first.cost.macs / second.cost.macs if first.cost and second.cost else math.nan)
     return EfficiencyRatio(
         target=configuration_label(first.configuration),
-        ratio=macs * slowdown.median,
-        low=macs * slowdown.low,
-        high=macs * slowdown.high,
+        ratio=ratio.estimate,
+        low=ratio.low,
+        high=ratio.high,
         interleaved=first.run == second.run,
     )
 

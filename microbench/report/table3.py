@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from microbench.measure.interval import Interval
 from microbench.measure.record import Record
-from microbench.measure.statistics import Interval, difference_interval
+from microbench.measure.statistics import difference_interval
 from microbench.measure.wording import significant
 from microbench.report.accuracy import Accuracy
 from microbench.report.generations import paired
@@ -48,7 +49,7 @@ class AddedLatency:
         return AddedLatency(
             interaction=str(record.axes["interaction"]),
             target=target_of(record),
-            added_ms=added.median,
+            added_ms=added.estimate,
             low_ms=added.low,
             high_ms=added.high,
             interleaved=record.run == baseline.run,

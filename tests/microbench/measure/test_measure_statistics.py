@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
+from microbench.measure.interval import Interval
 from microbench.measure.statistics import (
     MIN_SAMPLES_FOR_P99,
-    Interval,
     Samples,
     difference_interval,
     median_interval,
@@ -103,16 +103,16 @@ def test_the_interval_of_independent_windows_is_about_as_wide_as_scipys_bootstra
 
 def test_a_single_generation_says_nothing_of_the_next() -> None:
     interval = median_interval([np.array([2.0, 2.1, 1.9])])
-    assert (interval.median, interval.low, interval.high) == (2.0, 0.0, math.inf)
-    assert interval.relative_half_width == math.inf
+    assert (interval.estimate, interval.low, interval.high) == (2.0, 0.0, math.inf)
+    assert interval.half_width_share == math.inf
 
 
 def test_generations_may_hold_different_numbers_of_samples() -> None:
     rng = np.random.default_rng(5)
     ragged = [np.exp(rng.standard_normal(size) * 0.01) for size in (3, 8, 5, 8, 8, 2, 8)]
     interval = median_interval(ragged)
-    assert interval.median == np.median(np.concatenate(ragged))
-    assert 0.001 < interval.relative_half_width < 0.03
+    assert interval.estimate == np.median(np.concatenate(ragged))
+    assert 0.001 < interval.half_width_share < 0.03
 
 
 def test_the_same_samples_always_give_the_same_interval() -> None:
@@ -123,7 +123,7 @@ def test_the_same_samples_always_give_the_same_interval() -> None:
 def test_a_change_of_unit_scales_the_interval_and_nothing_else() -> None:
     generations = simulate(np.random.default_rng(7), 8, 0.01, gaussian(0.01))
     ms, us = median_interval(generations), median_interval([samples * 1000 for samples in generations])
-    assert [us.low, us.median, us.high] == pytest.approx([ms.low * 1000, ms.median * 1000, ms.high * 1000])
+    assert [us.low, us.estimate, us.high] == pytest.approx([ms.low * 1000, ms.estimate * 1000, ms.high * 1000])
 
 
 def test_identical_samples_are_known_exactly() -> None:
@@ -170,7 +170,7 @@ def test_a_ratio_of_rows_measured_apart_covers_the_truth_as_often_as_it_says() -
             reach = math.exp(1.96 * deviation)
             sides.append(Interval(median, median / reach, median * reach))
         interval = unpaired_ratio_interval(*sides)
-        assert interval.median == pytest.approx(sides[0].median / sides[1].median)
+        assert interval.estimate == pytest.approx(sides[0].estimate / sides[1].estimate)
         held.append(interval.low <= 1.5 <= interval.high)
     assert 0.93 <= np.mean(held) <= 0.97
 
@@ -179,7 +179,7 @@ def test_each_bound_of_a_ratio_is_moved_by_the_bounds_that_move_it() -> None:
     """By hand: 3/2; its upper bound rises with the numerator's upper bound and the denominator's lower one alone."""
     exact = Interval(2.0, 2.0, 2.0)
     found = unpaired_ratio_interval(Interval(3.0, 2.7, 3.0), exact)
-    assert (found.median, found.low, found.high) == pytest.approx((1.5, 1.35, 1.5))
+    assert (found.estimate, found.low, found.high) == pytest.approx((1.5, 1.35, 1.5))
     assert unpaired_ratio_interval(Interval(3.0, 3.0, 3.3), exact).high == pytest.approx(1.65)
     assert unpaired_ratio_interval(Interval(3.0, 3.0, 3.0), Interval(2.0, 1.6, 2.0)).high == pytest.approx(1.875)
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import importlib
-import importlib.util
-import json
-import os
-import warnings
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from microbench.errors import InputError
-from microbench.measure.record import Record, from_json, to_json
+from microbench.measure.jsonlines import LineFormat, encode_line, open_for_appending, parse_lines, read_lines
+from microbench.measure.record import SCHEMA, Record, from_json, to_json
 
-fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None  # not on Windows
-
-_LINE_START = b'{"schema":'
+_RECORDS = LineFormat(
+    file="records file",
+    line="a record of this program",
+    prefixes=tuple(b'{"schema":%d,"experiment":' % schema for schema in range(1, SCHEMA + 1)),
+    parse=from_json,
+    after_tear="the row is measured again",
+)
 
 
 class RecordStore:
@@ -30,41 +29,17 @@ class RecordStore:
         """Open `path`, creating it and its folder.
 
         Raises:
-            InputError: the folder cannot be written, another process has the file open, or it is not a records file.
+            InputError: the file cannot be written, another process has it open, or it is not a records file.
         """
         self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab")
-        except OSError as error:
-            raise InputError(f"results folder {str(path.parent)!r} cannot be written: {error.strerror}.") from error
-        try:
-            self._lock()
-            self._records = {record.key: record for record in read_records(path)}
-            self._cut_torn_line()
-        except BaseException:
-            self._file.close()
-            raise
+        self._file, records = open_for_appending(path, _RECORDS)
+        self._records = {record.key: record for record in records}
 
     def __enter__(self) -> RecordStore:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def _lock(self) -> None:
-        if fcntl is None:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"records file {str(self.path)!r} is being written by another run; wait for it."
-            ) from error
-
-    def _cut_torn_line(self) -> None:
-        content = self.path.read_bytes()
-        self._file.truncate(content.rfind(b"\n") + 1)
 
     def get(self, key: tuple[str, ...]) -> Optional[Record]:
         """The latest record with this key, or None."""
@@ -76,17 +51,7 @@ class RecordStore:
         Raises:
             InputError: the disk refuses it, e.g. because it is full; what was there before stays readable.
         """
-        line = line_of(record)
-        descriptor = self._file.fileno()
-        size = os.fstat(descriptor).st_size
-        try:
-            # One write of one line: a kill leaves it whole, absent, or torn at the end of the file.
-            if os.write(descriptor, line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
-        except OSError as error:
-            os.ftruncate(descriptor, size)
-            raise InputError(f"records file {str(self.path)!r} cannot be written: {error.strerror}.") from error
+        self._file.append(to_json(record))
         self._records[record.key] = record
 
     def close(self) -> None:
@@ -100,11 +65,7 @@ def read_records(path: Path) -> list[Record]:
     Raises:
         InputError: the file cannot be read, or a line is not a record.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"records file {str(path)!r} cannot be read: {error.strerror}.") from error
-    return parse_records(content, str(path))
+    return read_lines(path, _RECORDS)
 
 
 def parse_records(content: bytes, origin: str) -> list[Record]:
@@ -112,30 +73,17 @@ def parse_records(content: bytes, origin: str) -> list[Record]:
 
     Args:
         content: of the file.
-        origin: the name of the file, for what is said of it.
+        origin: the name of the file, for messages.
 
     Raises:
         InputError: a line is not a record.
     """
-    *lines, torn = content.split(b"\n")
-    if torn and not (torn.startswith(_LINE_START) or _LINE_START.startswith(torn)):
-        lines.append(torn)  # a file that another program wrote, not a line that a kill tore
-    elif torn:
-        warnings.warn(f"records file {origin!r}: dropped its torn last line; the row is measured again", stacklevel=3)
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(from_json(json.loads(line)))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"records file {origin!r}, line {number}, is not a record of this program; move the file away."
-            ) from error
-    return records
+    return parse_lines(content, origin, _RECORDS)
 
 
 def line_of(record: Record) -> bytes:
     """The record as a line of a records file."""
-    return (json.dumps(to_json(record), separators=(",", ":"), allow_nan=False) + "\n").encode()
+    return encode_line(to_json(record))
 
 
 def latest(records: list[Record]) -> list[Record]:

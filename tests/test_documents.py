@@ -11,8 +11,8 @@ from microbench.experiments import EXPERIMENTS
 from microbench.measure.record import Record
 from microbench.measure.store import latest, read_records
 from microbench.report.accuracy import accuracy_sentence, read_accuracies
-from microbench.report.compare import compare_records
-from microbench.report.record_sets import read_sets
+from microbench.report.comparison.ratios import compare_records
+from microbench.report.comparison.selection import read_selections
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "results" / "xeon-2-cores"
@@ -66,7 +66,7 @@ def test_every_finding_that_the_readme_quotes_follows_from_the_committed_records
 def test_the_agreement_of_two_runs_that_the_readme_quotes_follows_from_the_committed_records() -> None:
     (quoted,) = re.findall(r"```agreement\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     for name in ("figure4", "figure5"):
-        sets = read_sets([str(folder / f"{name}.jsonl") for folder in (MEASURED, MEASURED_AGAIN)])
+        sets = read_selections([str(folder / f"{name}.jsonl") for folder in (MEASURED, MEASURED_AGAIN)])
         assert compare_records(sets).summary().split(". ")[0].rstrip(".") in quoted
 
 

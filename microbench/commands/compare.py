@@ -27,14 +27,14 @@ def compare(sets: tuple[str, ...], allow: tuple[str, ...], out: Path | None, as_
     its rows alone. Rows of unlike hosts, runtimes, precisions or threads are compared only where --allow names what
     may differ.
     """
-    from microbench.report.compare import compare_records
-    from microbench.report.compare_figure import draw_comparison
-    from microbench.report.record_sets import read_sets
-    from microbench.report.table import write_table
+    from microbench.report.comparison.ratios import compare_records
+    from microbench.report.comparison.selection import read_selections
+    from microbench.report.figures.comparison import draw_comparison
+    from microbench.report.tables.files import write_table
 
     if len(sets) < 2:
         raise InputError("sets must be at least two: records files or machines' folders.")
-    comparison = compare_records(read_sets(sets), allow=frozenset(allow))
+    comparison = compare_records(read_selections(sets), allow=frozenset(allow))
     written: tuple[Path, ...] = ()
     if out is not None:
         try:

@@ -35,14 +35,14 @@ def present(
         title: what was asked for, for machines.
         as_json: print one JSON object in place of tables and sentences.
     """
-    from microbench.report.frame import frame
-    from microbench.report.table import write_table
+    from microbench.report.dataframe import to_dataframe
+    from microbench.report.tables.files import write_table
 
     shown: dict[str, Any] = {"experiment": title, "machine": folder.name, "records": [], "findings": {}, "figures": []}
     for experiment in experiments:
         own = records[experiment.name]
         presentation = experiment.present(own, ceilings, folder)
-        files = write_table(presentation.table, frame(own), folder / experiment.name)
+        files = write_table(presentation.table, to_dataframe(own), folder / experiment.name)
         shown["records"] += [record.as_row() for record in own]
         shown["findings"][experiment.name] = presentation.data
         shown["figures"] += [str(path) for path in presentation.figures]

@@ -11,7 +11,7 @@ import click
 from microbench.errors import InputError
 
 if TYPE_CHECKING:
-    from microbench.report.page import Page
+    from microbench.report.html import Report
 
 
 @click.command("report")
@@ -46,7 +46,7 @@ def report(machines: tuple[str, ...], results: Path, out: Path | None, as_json: 
         click.echo(f"Written: {path}")
 
 
-def write_report(machines: tuple[str, ...], results: Path, out: Path | None = None) -> tuple[Path, Page]:
+def write_report(machines: tuple[str, ...], results: Path, out: Path | None = None) -> tuple[Path, Report]:
     """Write the report.
 
     Args:
@@ -61,12 +61,12 @@ def write_report(machines: tuple[str, ...], results: Path, out: Path | None = No
         InputError: a machine without records, or a file that cannot be written.
     """
     from microbench.experiments.reporting import report_page
-    from microbench.report.page import render
+    from microbench.report.html import render_html
 
     page = report_page(machines, results)
     path = out or (results / machines[0] if len(page.machines) == 1 else results) / "report.html"
     try:
-        path.write_text(render(page), "utf-8")
+        path.write_text(render_html(page), "utf-8")
     except OSError as error:
         raise InputError(f"out {str(path)!r} cannot be written: {error.strerror}.") from error
     return path, page

@@ -12,7 +12,7 @@ from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.models.build import build_workload
-from microbench.report.table import ceiling_table
+from microbench.report.tables.blocks import ceiling_table
 
 _MATRIX_SIDE = 768
 _STREAM_VALUES = 16 * 2**20

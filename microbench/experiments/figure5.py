@@ -10,10 +10,10 @@ from microbench.experiments.figure4 import CONV
 from microbench.experiments.sweep import Axes, axes_to_specs
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
-from microbench.report.figure5 import draw_figure5
-from microbench.report.frame import frame
+from microbench.report.dataframe import to_dataframe
+from microbench.report.figures.figure5 import draw_figure5
 from microbench.report.sweet_spots import curves_of, describe
-from microbench.report.table import figure_table
+from microbench.report.tables.blocks import block_table
 
 PANELS = {"a": tuple(range(1, 18)), "b": tuple(range(8, 73, 8))}
 """The widths of Figure 5(a) and 5(b)."""
@@ -33,14 +33,14 @@ class Figure5(Experiment):
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
         """The two panels, each with its efficiency and sweet spots below."""
-        data = frame(records)
+        data = to_dataframe(records)
         panels = {
             panel: curves_of(data[data["width"].isin(widths)], f"Figure 5({panel}), ")
             for panel, widths in PANELS.items()
         }
         curves = [curve for panel in panels.values() for curve in panel]
         return Presentation(
-            table=figure_table(records, ceilings),
+            table=block_table(records, ceilings),
             findings=tuple(describe(curve) for curve in curves),
             data={"sweet_spots": [curve.as_json() for curve in curves]},
             figures=draw_figure5(panels, folder / self.name),

@@ -18,10 +18,11 @@ from microbench.measure.environment import Environment
 from microbench.measure.record import Configuration, Record
 from microbench.measure.store import latest, machine_folder, read_records
 from microbench.report.accuracy import read_accuracies
-from microbench.report.frame import configuration_label, frame
-from microbench.report.page import Machine, Page, Section, TargetVerdicts, Trust
+from microbench.report.dataframe import to_dataframe
+from microbench.report.figures.roofline import draw_roofline
+from microbench.report.html import MachineReport, Report, RowQuality, Section, TargetVerdicts
+from microbench.report.labels import configuration_label
 from microbench.report.published import PAPER_RESOLUTION
-from microbench.report.roofline_figure import draw_roofline
 from microbench.report.verdicts import Missing, judge_block, judge_interaction, judge_widths
 
 ORDER = ("figure4", "figure5", "table2", "table3", "table4", "sweep", "ceilings")
@@ -37,7 +38,7 @@ Shown = Mapping[str, tuple[Experiment, Sequence[Record]]]
 """The experiments that are recorded on a machine, by name."""
 
 
-def report_page(machines: Sequence[str], results: Path) -> Page:
+def report_page(machines: Sequence[str], results: Path) -> Report:
     """The report of these machines, one beside the other; their figures are drawn anew.
 
     Args:
@@ -47,10 +48,10 @@ def report_page(machines: Sequence[str], results: Path) -> Page:
     Raises:
         InputError: a machine without any records, or records that are damaged.
     """
-    return Page(tuple(_machine(name, machine_folder(results, name)) for name in dict.fromkeys(machines)))
+    return Report(tuple(_machine(name, machine_folder(results, name)) for name in dict.fromkeys(machines)))
 
 
-def _machine(name: str, folder: Path) -> Machine:
+def _machine(name: str, folder: Path) -> MachineReport:
     found = {experiment: _recorded(experiment, folder) for experiment in _names() if _is_recorded(experiment, folder)}
     if not found:
         raise InputError(
@@ -58,7 +59,7 @@ def _machine(name: str, folder: Path) -> Machine:
         )
     shown = {experiment: (one.experiments[0], list(one.records[experiment])) for experiment, one in found.items()}
     ceilings = next(iter(found.values())).ceilings
-    return Machine(
+    return MachineReport(
         name=name,
         targets=verdicts_of(shown, folder.parent, name),
         sections=(
@@ -102,7 +103,7 @@ def _section(name: str, shown: Shown, ceilings: Sequence[Record], folder: Path) 
         table=presentation.table,
         findings=presentation.findings,
         figures=_svgs(presentation.figures),
-        trust=Trust.of(records),
+        trust=RowQuality.of(records),
     )
 
 
@@ -116,7 +117,7 @@ def _roofline(shown: Shown, ceilings: Sequence[Record], folder: Path) -> tuple[S
     ]
     if not blocks or not ceilings:
         return ()
-    figures = draw_roofline(frame(blocks), frame(ceilings), folder / "roofline")
+    figures = draw_roofline(to_dataframe(blocks), to_dataframe(ceilings), folder / "roofline")
     title = "Roofline: blocks under the best that this device and runtime reach"
     return (Section("roofline", title, figures=_svgs(figures)),) if figures else ()
 

@@ -16,10 +16,10 @@ from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
 from microbench.measure.record import Record
 from microbench.measure.workload import Workload, WorkloadSpec
 from microbench.models.build import build_workload
-from microbench.report.frame import frame
-from microbench.report.sweep_figure import draw_sweep
+from microbench.report.dataframe import to_dataframe
+from microbench.report.figures.sweep import draw_sweep
 from microbench.report.sweet_spots import curves_of, describe
-from microbench.report.table import figure_table
+from microbench.report.tables.blocks import block_table
 
 
 @dataclass(frozen=True)
@@ -160,10 +160,10 @@ class Sweep(Experiment):
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
         """Latency and efficiency against width, with sweet spots where a block has at least four widths."""
-        data = frame(records)
+        data = to_dataframe(records)
         curves = curves_of(data)
         return Presentation(
-            table=figure_table(records, ceilings),
+            table=block_table(records, ceilings),
             findings=tuple(describe(curve) for curve in curves),
             data={"sweet_spots": [curve.as_json() for curve in curves]},
             figures=draw_sweep(data, curves, folder / self.name),

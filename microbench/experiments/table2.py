@@ -16,7 +16,7 @@ from microbench.experiments.width_search import Match, match, next_width
 from microbench.measure.record import Record
 from microbench.measure.workload import Axis, WorkloadSpec
 from microbench.report.accuracy import accuracy_notes, read_accuracies
-from microbench.report.table2 import EQUAL_LATENCY_MODE, PAPER_WIDTHS_MODE, ModeRow, table2
+from microbench.report.tables.table2 import EQUAL_LATENCY_MODE, PAPER_WIDTHS_MODE, ModeRow, table2
 
 PAPER_WIDTHS = {
     "shufflenet": 8,

@@ -13,7 +13,8 @@ from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, net
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.report.accuracy import accuracy_notes, read_accuracies
-from microbench.report.table3 import added_latency, table3
+from microbench.report.added_latency import added_latency
+from microbench.report.tables.table3 import table3
 
 WIDTH = 16
 """The channel base c, printed in the paper's section 4.3."""

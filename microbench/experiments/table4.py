@@ -12,8 +12,9 @@ from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, net
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.report.accuracy import Accuracy, accuracy_sentence, read_accuracies
-from microbench.report.table4 import agreements, table4
-from microbench.report.table4_figure import draw_table4
+from microbench.report.agreement import agreements
+from microbench.report.figures.table4 import draw_table4
+from microbench.report.tables.table4 import table4
 
 FULL_RESOLUTION_STEPS = (7, 8, 10)
 """S, M and L are also timed to the class map at the image's size, which is what a user runs."""

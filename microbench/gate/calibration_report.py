@@ -19,7 +19,7 @@ from microbench.gate.operating import OperatingPoint
 from microbench.gate.report import as_json as outcome_json
 from microbench.gate.report import shift_text
 from microbench.measure.environment import fingerprint
-from microbench.report.style import SERIES, new_figure, save
+from microbench.report.figures.style import SERIES, new_figure, save
 
 STEM = "calibration"
 

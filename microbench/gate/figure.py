@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 
 from microbench.gate.conduct import Outcome, Row
 from microbench.gate.judgement import Verdict
-from microbench.report.style import BLUE, GREEN, GREY, RED, new_figure, save
+from microbench.report.figures.style import BLUE, GREEN, GREY, RED, new_figure, save
 
 _COLOURS = {Verdict.PASS: GREEN, Verdict.SLOWER: RED, Verdict.INCONCLUSIVE: BLUE, Verdict.NOT_COMPARED: GREY}
 _OFFSETS = {"first": 0.16, "confirmation": -0.16}

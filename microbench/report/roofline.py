@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from microbench.report.frame import TARGET_COLUMNS, measured
+from microbench.report.dataframe import measured
+from microbench.report.labels import TARGET_COLUMNS
 
 _BYTES_PER_VALUE = {"fp32": 4, "tf32": 4, "fp16": 2, "bf16": 2, "int8": 1}
 _FLOAT32_BYTES = 4

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from microbench.report.frame import TARGET_COLUMNS, measured, target_label
+from microbench.report.dataframe import measured
+from microbench.report.labels import TARGET_COLUMNS, target_label
 
 Values = NDArray[np.float64]
 

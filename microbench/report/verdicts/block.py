@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from microbench.measure.record import Record
 from microbench.report.accuracy import Accuracy
-from microbench.report.figure4 import efficiency_ratios
-from microbench.report.frame import configuration_label
+from microbench.report.efficiency_ratio import efficiency_ratios
+from microbench.report.labels import configuration_label
 from microbench.report.published import published
 from microbench.report.verdicts.ranking import first_shares, most_accurate, most_efficient, resampled_efficiencies
 from microbench.report.verdicts.verdict import Claim, Missing, Verdict, judged, together, unresampled

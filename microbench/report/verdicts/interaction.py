@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from microbench.measure.record import Record
 from microbench.report.accuracy import Accuracy
-from microbench.report.frame import configuration_label
+from microbench.report.added_latency import BASELINE, AddedLatency
+from microbench.report.bootstrap import bootstrap_latencies_ms
+from microbench.report.labels import configuration_label
 from microbench.report.published import published
-from microbench.report.resampling import resampled_latencies_ms
-from microbench.report.table3 import BASELINE, AddedLatency
 from microbench.report.verdicts.ranking import first_shares, most_accurate
 from microbench.report.verdicts.verdict import Claim, Missing, Verdict, judged, together, unresampled
 
@@ -62,7 +62,7 @@ def _cheapest(rows: Mapping[str, Record], names: Mapping[str, str]) -> Claim | N
     text = f"Table 3, {target}: {_CHEAPEST.format(count=len(interactions))}"
     if (open_claim := unresampled(text, records)) is not None:
         return open_claim
-    shares = dict(zip(interactions, first_shares(-resampled_latencies_ms(records)), strict=True))
+    shares = dict(zip(interactions, first_shares(-bootstrap_latencies_ms(records)), strict=True))
     share = float(shares[FAVOURITE])
     baseline = rows.get(BASELINE)
     found = f"{_added_text(rows[FAVOURITE], baseline)}It is the fastest in {share:.0%} of resamples"

@@ -8,8 +8,8 @@ import numpy as np
 
 from microbench.measure.record import Record
 from microbench.report.accuracy import Accuracy
+from microbench.report.bootstrap import Values, bootstrap_latencies_ms
 from microbench.report.rank_stability import rank_stability, seeds_text
-from microbench.report.resampling import Values, resampled_latencies_ms
 from microbench.report.verdicts.verdict import Claim, judged, unresampled
 
 
@@ -17,10 +17,10 @@ def resampled_efficiencies(records: Sequence[Record]) -> Values:
     """MACs a millisecond in resamples, in millions, (rows, resamples).
 
     Args:
-        records: each with a cost, and with enough generations; see `is_resampled`.
+        records: each with a cost, and with enough generations; see `can_bootstrap`.
     """
     mmacs = np.array([record.cost.macs / 1e6 if record.cost else np.nan for record in records])
-    return np.asarray(mmacs[:, None] / resampled_latencies_ms(records))
+    return np.asarray(mmacs[:, None] / bootstrap_latencies_ms(records))
 
 
 def first_shares(values: Values) -> Values:

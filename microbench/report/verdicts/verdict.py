@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from microbench.measure.record import Record
 from microbench.measure.wording import remarks
+from microbench.report.bootstrap import RESAMPLES, can_bootstrap
 from microbench.report.rank_stability import CONTRADICTED_TO, SUPPORTED_FROM
-from microbench.report.resampling import RESAMPLES, is_resampled
 
 Judgement = Literal["holds", "fails", "undecided"]
 
@@ -140,7 +140,7 @@ def share_text(share: float | None) -> str:
 
 def unresampled(text: str, rows: Sequence[Record]) -> Claim | None:
     """The open claim that is left where some row cannot be resampled; None where all can."""
-    lacking = [row.name for row in rows if not is_resampled(row)]
+    lacking = [row.name for row in rows if not can_bootstrap(row)]
     if not lacking:
         return None
     found = f"Too little was measured of {', '.join(lacking)} to say how sure it is."

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from microbench.measure.record import Record
-from microbench.report.frame import configuration_label
-from microbench.report.resampling import Values, resampled_latencies_ms
+from microbench.report.bootstrap import Values, bootstrap_latencies_ms
+from microbench.report.labels import configuration_label
 from microbench.report.sweet_spots import MIN_WIDTHS, change_points, sweet_spots
 from microbench.report.verdicts.verdict import Claim, Missing, Verdict, judged, together, unresampled
 
@@ -111,7 +111,7 @@ def _panel(letter: str, rows: tuple[Record, ...]) -> SweepPanel:
     widths = tuple(int(row.axes["width"]) for row in rows)
     macs, latency, low, high = _columns(rows)
     # A resample is as uncertain as the row is: its interval is as wide, relative to its median.
-    resampled = resampled_latencies_ms(rows).T
+    resampled = bootstrap_latencies_ms(rows).T
     spots = tuple(sweet_spots(widths, macs, drawn * low / latency, drawn * high / latency) for drawn in resampled)
     return SweepPanel(letter, rows, widths, spots)
 

@@ -19,7 +19,7 @@ from microbench.experiments.campaign import with_ceilings
 from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
 from microbench.measure.record import Record
 from microbench.measure.workload import Workload, WorkloadSpec
-from microbench.report.frame import frame
+from microbench.report.dataframe import to_dataframe
 
 Microbench = Callable[..., tuple[int, str, str]]
 
@@ -43,7 +43,9 @@ class Tiny(Experiment):
         return [] if records else self._rows(5)
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
-        return Presentation(frame(records)[["name", "latency_ms"]], (f"{len(records)} rows at {self.resolution}",))
+        return Presentation(
+            to_dataframe(records)[["name", "latency_ms"]], (f"{len(records)} rows at {self.resolution}",)
+        )
 
     def _rows(self, width: int) -> list[WorkloadSpec]:
         return axes_to_specs(self.name, Axes((BlockChoice("conv3x3"),), (width,), resolutions=(self.resolution,)))

@@ -13,9 +13,9 @@ from microbench.measure.measurement import Measurement
 from microbench.measure.noise import Diagnostics
 from microbench.measure.record import Configuration, Record
 from microbench.measure.store import RecordStore
-from microbench.report.compare import ALLOWED, Comparison, compare_records
-from microbench.report.compare_figure import draw_comparison
-from microbench.report.record_sets import RecordSet, read_sets
+from microbench.report.comparison.ratios import ALLOWED, Comparison, compare_records
+from microbench.report.comparison.selection import RecordSelection, read_selections
+from microbench.report.figures.comparison import draw_comparison
 
 ENVIRONMENT = Environment("1a2b3c", "A processor", 2, (), {}, None, None, None, "Linux", "3.11", {}, None)
 DIAGNOSTICS = Diagnostics(0.0, 1.0, 0.0, None, None)
@@ -63,7 +63,7 @@ def noisy(name: str, latency_ms: float) -> Record:
 
 def compared(*sides: list[Record], allow: str = "") -> Comparison:
     """Sets called a, b, c and so on."""
-    sets = [RecordSet(label, tuple(side)) for label, side in zip("abc", sides, strict=False)]
+    sets = [RecordSelection(label, tuple(side)) for label, side in zip("abc", sides, strict=False)]
     return compare_records(sets, allow=frozenset(allow.split()))
 
 
@@ -272,7 +272,7 @@ def test_a_set_is_a_file_or_all_files_of_a_folder(tmp_path: Path) -> None:
     write(tmp_path / "b.jsonl", record("b"))
     (tmp_path / "notes.txt").write_text("not a record")
     # Of a row measured twice, the later one.
-    file, folder = read_sets([str(tmp_path / "a.jsonl"), str(tmp_path)])
+    file, folder = read_selections([str(tmp_path / "a.jsonl"), str(tmp_path)])
     assert file.records == (record("a", 2.0),)
     assert folder.records == (record("a", 2.0), record("b"))
 
@@ -284,37 +284,39 @@ def test_some_rows_of_a_set_are_chosen_by_runtime_and_precision(tmp_path: Path) 
         for precision in ("fp32", "int8")
     ]
     path = str(write(tmp_path / "a.jsonl", *rows))
-    whole, runtime, precision, both = read_sets([path, f"{path}@openvino", f"{path}@int8", f"{path}@openvino:int8"])
+    whole, runtime, precision, both = read_selections(
+        [path, f"{path}@openvino", f"{path}@int8", f"{path}@openvino:int8"]
+    )
     assert whole.records == tuple(rows)
     assert runtime.records == (rows[2], rows[3])
     assert precision.records == (rows[1], rows[3])
     assert both.records == (rows[3],)
     assert [one.label for one in (runtime, precision, both)] == ["openvino", "int8", "openvino int8"]
     with pytest.raises(InputError, match=r"hold no runtime or precision 'fp16'; they hold: fp32, int8, onnxruntime"):
-        read_sets([f"{path}@fp16"])
+        read_selections([f"{path}@fp16"])
 
 
 def test_sets_are_called_by_what_their_paths_do_not_share(tmp_path: Path) -> None:
     paths = [write(tmp_path / machine / "figure5.jsonl", record()) for machine in ("phone", "server")]
-    assert [one.label for one in read_sets([str(path) for path in paths])] == ["phone", "server"]
-    assert [one.label for one in read_sets([str(paths[0]), str(tmp_path / "phone")])] == [
+    assert [one.label for one in read_selections([str(path) for path in paths])] == ["phone", "server"]
+    assert [one.label for one in read_selections([str(paths[0]), str(tmp_path / "phone")])] == [
         str(paths[0]),
         str(tmp_path / "phone"),
     ]
-    twice = [one.label for one in read_sets([str(paths[0])] * 2)]
+    twice = [one.label for one in read_selections([str(paths[0])] * 2)]
     assert twice == [f"{paths[0]} (1)", f"{paths[0]} (2)"]
 
 
 def test_a_path_with_the_sign_in_it_is_a_path(tmp_path: Path) -> None:
     path = write(tmp_path / "me@home" / "a.jsonl", record())
-    assert read_sets([str(path)])[0].records == (record(),)
+    assert read_selections([str(path)])[0].records == (record(),)
 
 
 def test_a_set_that_holds_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"hold nothing; give a \.jsonl file or a machine's results folder\.$"):
-        read_sets([str(tmp_path)])
+        read_selections([str(tmp_path)])
 
 
 def test_a_set_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: No such file"):
-        read_sets([str(tmp_path / "missing.jsonl")])
+        read_selections([str(tmp_path / "missing.jsonl")])

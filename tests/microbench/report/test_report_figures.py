@@ -12,10 +12,10 @@ from lpsnet.data.dataset import ClassSet
 from lpsnet.evaluation import Evaluation
 from microbench.measure.record import Record
 from microbench.report.accuracy import Accuracy
-from microbench.report.frame import frame
+from microbench.report.dataframe import to_dataframe
+from microbench.report.figures.roofline import draw_roofline
+from microbench.report.figures.table4 import draw_table4
 from microbench.report.roofline import Roof
-from microbench.report.roofline_figure import draw_roofline
-from microbench.report.table4_figure import draw_table4
 
 MakeRecord = Callable[..., Record]
 
@@ -66,11 +66,11 @@ def test_the_roofline_shows_each_block_and_runtime(make_record: MakeRecord, tmp_
     ceilings = [
         make_record("ceilings", name, {"ceiling": name}, [1.0] * 5) for name in ("matrix_product", "cached_copy")
     ]
-    png, svg = draw_roofline(frame(rows), frame(ceilings), tmp_path / "roofline")
+    png, svg = draw_roofline(to_dataframe(rows), to_dataframe(ceilings), tmp_path / "roofline")
     assert png.is_file()
     assert all(word in texts_of(svg) for word in ("conv3x3", "sepconv3x3", "onnxruntime fp32, 1 thread"))
 
 
 def test_without_ceilings_there_is_no_roofline(make_record: MakeRecord, tmp_path: Path) -> None:
     rows = [make_record("figure4", "conv3x3", {"block": "conv3x3"}, [1.0] * 5)]
-    assert draw_roofline(frame(rows), pd.DataFrame(), tmp_path / "roofline") == ()
+    assert draw_roofline(to_dataframe(rows), pd.DataFrame(), tmp_path / "roofline") == ()

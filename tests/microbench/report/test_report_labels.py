@@ -3,7 +3,7 @@
 import pytest
 
 from microbench.measure.record import Configuration
-from microbench.report.frame import configuration_label
+from microbench.report.labels import configuration_label
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """Markdown tables: what a cell holds never becomes another cell, or another line."""
 
-import doctest
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import microbench.report.markdown
 from microbench.report.markdown import markdown_table
 
 
@@ -38,7 +36,3 @@ def test_headings_are_escaped_too() -> None:
 def test_a_row_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="1 cells, and the table 2 columns"):
         markdown_table(["x", "y"], [["1"]])
-
-
-def test_the_examples_are_true() -> None:
-    assert doctest.testmod(microbench.report.markdown).failed == 0

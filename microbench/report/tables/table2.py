@@ -10,7 +10,8 @@ import pandas as pd
 from microbench.measure.record import Record
 from microbench.measure.wording import significant
 from microbench.report.accuracy import Accuracy
-from microbench.report.network_table import (
+from microbench.report.published import PAPER_RESOLUTION, published
+from microbench.report.tables.networks import (
     RUN_IN,
     measured_cells,
     miou_cell,
@@ -18,7 +19,6 @@ from microbench.report.network_table import (
     remarks_cell,
     target_of,
 )
-from microbench.report.published import PAPER_RESOLUTION, published
 
 PAPER_WIDTHS_MODE = "paper's widths"
 EQUAL_LATENCY_MODE = "equal latency"

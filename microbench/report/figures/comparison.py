@@ -7,8 +7,8 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from microbench.report.compare import ComparedRow, Comparison
-from microbench.report.style import GREY, SERIES, new_figure, plain_log, save
+from microbench.report.comparison.ratios import ComparedRow, Comparison
+from microbench.report.figures.style import GREY, SERIES, new_figure, plain_log, save
 
 _NAMED_ROWS = 24
 """A panel of more rows has no room for their names, and lays them out by latency."""

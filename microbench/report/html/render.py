@@ -1,4 +1,4 @@
-"""From contents to HTML: one template, one style sheet and one script, all inlined."""
+"""From the report's contents to HTML: one template, one style sheet and one script, all inlined."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from microbench.measure.wording import interval_text, remarks, significant
-from microbench.report.page.contents import Page
+from microbench.report.html.model import Report
 
 
-def render(page: Page) -> str:
+def render_html(report: Report) -> str:
     """The report as one HTML document, which loads nothing from anywhere."""
     environment = Environment(
-        loader=PackageLoader("microbench.report", "page"),
+        loader=PackageLoader("microbench.report", "html"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -29,17 +29,17 @@ def render(page: Page) -> str:
         svg_uri=_svg_uri, cells=_cells, interval=interval_text, remarks=remarks, significant=significant
     )
     return environment.get_template("page.html").render(
-        page=page, css=_resource("page.css"), script=_resource("page.js"), data=_json(page)
+        page=report, css=_resource("page.css"), script=_resource("page.js"), data=_json(report)
     )
 
 
 def _resource(name: str) -> Markup:
-    return Markup((resources.files("microbench.report.page") / name).read_text("utf-8"))
+    return Markup((resources.files("microbench.report.html") / name).read_text("utf-8"))
 
 
-def _json(page: Page) -> Markup:
+def _json(report: Report) -> Markup:
     """The numbers for machines; "<" is escaped, so that no text in them ends the element that holds them."""
-    return Markup(json.dumps(page.as_json(), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
+    return Markup(json.dumps(report.as_json(), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def _svg_uri(path: Path) -> str:

@@ -15,8 +15,8 @@ from microbench.measure.interval import Interval
 from microbench.measure.measurement import Measurement
 from microbench.measure.record import Record
 from microbench.measure.statistics import unpaired_ratio_interval
-from microbench.report.frame import configuration_label
-from microbench.report.record_sets import RecordSet
+from microbench.report.comparison.selection import RecordSelection
+from microbench.report.labels import configuration_label
 
 ALLOWED = ("host", "version", "runtime", "precision", "threads")
 """What may differ between two compared rows, if a user asks for it."""
@@ -149,7 +149,7 @@ def _ratio_text(side: Side | None) -> str:
     return "" if side is None else f"{side.ratio:.3f} [{side.ratio_ci_low:.3f}, {side.ratio_ci_high:.3f}]"
 
 
-def compare_records(sets: Sequence[RecordSet], *, allow: frozenset[str] = frozenset()) -> Comparison:
+def compare_records(sets: Sequence[RecordSelection], *, allow: frozenset[str] = frozenset()) -> Comparison:
     """Match rows by experiment, name and configuration.
 
     Args:
@@ -190,7 +190,7 @@ def _natural(name: RowName) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", "\0".join(name))]
 
 
-def _by_name(one: RecordSet, allow: frozenset[str]) -> dict[RowName, Record]:
+def _by_name(one: RecordSelection, allow: frozenset[str]) -> dict[RowName, Record]:
     found: dict[RowName, Record] = {}
     for record in one.records:
         if record.measurement is None:
@@ -227,7 +227,7 @@ def _require_equal(first: Record, second: Record, allow: frozenset[str]) -> None
             )
 
 
-def _nothing_common(sets: Sequence[RecordSet], allow: frozenset[str]) -> str:
+def _nothing_common(sets: Sequence[RecordSelection], allow: frozenset[str]) -> str:
     others = " or ".join(repr(one.label) for one in sets[1:])
     options = " ".join(f"--allow {field}" for field in ALLOWED if field not in {*allow, "host", "version"})
     hint = f"; what may differ is told by {options}" if options else ""

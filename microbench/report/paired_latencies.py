@@ -11,7 +11,7 @@ from microbench.measure.record import Record
 from microbench.measure.statistics import Samples
 
 
-def paired(first: Record, second: Record) -> list[tuple[Samples, Samples]]:
+def paired_latencies(first: Record, second: Record) -> list[tuple[Samples, Samples]]:
     """Latencies in milliseconds of both rows, for each independent unit of the generations that both have.
 
     Rows end when they are known well enough, so one may have generations that the other lacks. The rows are taken to

@@ -14,14 +14,14 @@ _CHOICE = "@"
 
 
 @dataclass(frozen=True)
-class RecordSet:
+class RecordSelection:
     """The latest record of each row, under a name that tells it from the other sets."""
 
     label: str
     records: tuple[Record, ...]
 
 
-def read_sets(texts: Sequence[str]) -> tuple[RecordSet, ...]:
+def read_selections(texts: Sequence[str]) -> tuple[RecordSelection, ...]:
     """The sets that a user names, each a .jsonl file or a folder of them.
 
     Args:
@@ -34,7 +34,7 @@ def read_sets(texts: Sequence[str]) -> tuple[RecordSet, ...]:
     named = [_split(text) for text in texts]
     labels = _labels([path for path, _ in named], [choice for _, choice in named])
     return tuple(
-        RecordSet(label, _chosen(_read(path), path, choice))
+        RecordSelection(label, _chosen(_read(path), path, choice))
         for label, (path, choice) in zip(labels, named, strict=True)
     )
 

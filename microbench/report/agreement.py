@@ -1,4 +1,4 @@
-"""Table 4 for people, and how far its order and its growth agree with the published latencies."""
+"""How far the latencies of Table 4's steps agree with the published ones, in order and in growth."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lpsnet.family import STEPS
 from microbench.measure.record import Record
-from microbench.measure.wording import interval_text, significant
-from microbench.report.network_table import RUN_IN, measured_cells, network_table, remarks_cell, target_of
-from microbench.report.published import PAPER_RESOLUTION, published
+from microbench.report.labels import configuration_label
+from microbench.report.published import published
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def step_latencies_ms(records: Sequence[Record]) -> dict[str, dict[int, float]]:
     latencies: dict[str, dict[int, float]] = {}
     for record in records:
         if record.measurement is not None and record.axes["protocol"] == "scores":
-            by_step = latencies.setdefault(target_of(record), {})
+            by_step = latencies.setdefault(configuration_label(record.configuration), {})
             by_step[int(record.axes["step"])] = record.measurement.latency_ms
     return latencies
 
@@ -72,40 +70,3 @@ def _agreement(target: str, ours: pd.Series, theirs: pd.Series) -> Agreement:
         exponent=float(exponent),
         residual=math.sqrt(float(np.mean(misfit**2))),
     )
-
-
-def table4(records: Sequence[Record]) -> pd.DataFrame:
-    """One line a step; the full-resolution latency in a column of its own."""
-    paper = {int(row["step"]): row for row in published("table4").to_dict("records")}
-    to_classes = {
-        (record.axes["step"], target_of(record)): record for record in records if record.axes["protocol"] == "classes"
-    }
-    lines = []
-    for record in records:
-        if record.axes["protocol"] != "scores":
-            continue
-        step = int(record.axes["step"])
-        theirs, architecture = paper[step], STEPS[step]
-        full = to_classes.get((step, target_of(record)))
-        name = theirs["name"]
-        at_paper_size = record.axes["resolution"] == PAPER_RESOLUTION
-        lines.append(
-            {
-                "step": f"{step}{f' ({name})' if isinstance(name, str) else ''}",
-                "B": _set(architecture.depth),
-                "C": _set(architecture.width),
-                "R": _set(architecture.resolution),
-                RUN_IN: target_of(record),
-                **measured_cells(record),
-                "M parameters": significant(record.cost.parameters / 1e6) if record.cost else "",
-                "full-resolution ms": interval_text(full.measurement) if full else "",
-                "paper's ms": significant(theirs["latency_ms"]) if at_paper_size else "",
-                "paper's mIoU %": significant(theirs["miou_percent"]) if at_paper_size else "",
-                **remarks_cell(record),
-            }
-        )
-    return network_table(lines)
-
-
-def _set(values: Sequence[object]) -> str:
-    return ", ".join(str(value) for value in values)

@@ -9,7 +9,7 @@ import pandas as pd
 from microbench.measure.record import Record
 from microbench.measure.wording import interval_text, remarks, significant
 from microbench.report.accuracy import Accuracy, miou_heading
-from microbench.report.frame import configuration_label
+from microbench.report.labels import configuration_label
 
 RUN_IN = "run in"
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from microbench.report.frame import TARGET_COLUMNS, measured, target_label
-from microbench.report.style import SERIES, new_figure, save
+from microbench.report.dataframe import measured
+from microbench.report.figures.style import SERIES, new_figure, save
+from microbench.report.labels import TARGET_COLUMNS, target_label
 from microbench.report.sweet_spots import WidthCurve
 
 _OTHER_AXES = ("block", "in_width", "resolution", "stride", "batch", "depth")

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 
 from microbench.measure.record import Record
 from microbench.report.accuracy import Accuracy, miou_heading
+from microbench.report.agreement import step_latencies_ms
+from microbench.report.figures.style import BLUE, GREY, RED, SERIES, new_figure, plain_log, save
 from microbench.report.published import PAPER_RESOLUTION, published
-from microbench.report.style import BLUE, GREY, RED, SERIES, new_figure, plain_log, save
-from microbench.report.table4 import step_latencies_ms
 
 
 def draw_table4(records: Sequence[Record], accuracies: Mapping[str, Accuracy], stem: Path) -> tuple[Path, ...]:

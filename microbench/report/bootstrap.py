@@ -29,19 +29,19 @@ Values = NDArray[np.float64]
 _NORMAL_975 = statistics.NormalDist().inv_cdf(0.975)
 
 
-def is_resampled(record: Record) -> bool:
+def can_bootstrap(record: Record) -> bool:
     """Whether enough of the record was drawn independently for a bootstrap."""
     return record.measurement is not None and len(_by_unit(record.measurement.generations)) >= MIN_UNITS
 
 
-def resampled_latencies_ms(records: Sequence[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> Values:
+def bootstrap_latencies_ms(records: Sequence[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> Values:
     """The rows' median latencies in resamples of their generations, in milliseconds, (rows, resamples).
 
     The resamples' deviations are widened as `median_interval` widens its own: what a row is known to, from so few
     generations, is the same in both.
 
     Args:
-        records: each measured, with at least `MIN_UNITS` generations or builds; see `is_resampled`.
+        records: each measured, with at least `MIN_UNITS` generations or builds; see `can_bootstrap`.
         resamples: how many.
         seed: of the draws.
 

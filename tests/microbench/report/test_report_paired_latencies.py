@@ -11,7 +11,7 @@ from microbench.measure.noise import Diagnostics
 from microbench.measure.record import Configuration, Record
 from microbench.measure.session import Reading
 from microbench.measure.statistics import Samples, ratio_interval
-from microbench.report.generations import paired
+from microbench.report.paired_latencies import paired_latencies
 
 QUIET = Diagnostics(0.0, 1.0, 0.0, None, None)
 
@@ -38,12 +38,12 @@ def milliseconds(pairs: list[tuple[Samples, Samples]]) -> list[tuple[list[int], 
 
 
 def test_without_builds_each_generation_that_both_have_is_a_unit() -> None:
-    pairs = paired(record([100, 101, 102]), without(record([200, 201, 202]), 1))
+    pairs = paired_latencies(record([100, 101, 102]), without(record([200, 201, 202]), 1))
     assert milliseconds(pairs) == [([100, 100], [200, 200]), ([102, 102], [202, 202])]
 
 
 def test_generations_of_the_same_builds_are_one_unit() -> None:
-    pairs = paired(record([100, 101, 102, 103], [0, 1, 0, 1]), record([200, 201, 202, 203], [0, 1, 0, 1]))
+    pairs = paired_latencies(record([100, 101, 102, 103], [0, 1, 0, 1]), record([200, 201, 202, 203], [0, 1, 0, 1]))
     assert milliseconds(pairs) == [
         ([100, 100, 102, 102], [200, 200, 202, 202]),
         ([101, 101, 103, 103], [201, 201, 203, 203]),
@@ -51,7 +51,7 @@ def test_generations_of_the_same_builds_are_one_unit() -> None:
 
 
 def test_one_row_with_builds_is_enough() -> None:
-    pairs = paired(record([100, 101, 102], [0, 1, 0]), record([200, 201, 202]))
+    pairs = paired_latencies(record([100, 101, 102], [0, 1, 0]), record([200, 201, 202]))
     assert [len(a) for a, _ in pairs] == [4, 2]
 
 
@@ -67,7 +67,7 @@ def test_a_ratio_holds_the_next_builds_ratio_only_if_builds_are_the_units(builds
 
     held = 0
     for _ in range(200):
-        pairs = paired(row(2e6), row(1e6))
+        pairs = paired_latencies(row(2e6), row(1e6))
         ratio = ratio_interval([a for a, _ in pairs], [b for _, b in pairs])
         held += ratio.low <= 2.0 <= ratio.high
     assert (held / 200 >= 0.9) if builds else (held / 200 < 0.8)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from microbench.report.style import BLUE, GREEN, GREY, RED, new_figure, save
+from microbench.report.figures.style import BLUE, GREEN, GREY, RED, new_figure, save
 from microbench.report.sweet_spots import WidthCurve
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from microbench.measure.record import Record
 from microbench.measure.wording import interval_text, remarks, significant
-from microbench.report.frame import TARGET_COLUMNS, frame
-from microbench.report.markdown import markdown_table
+from microbench.report.dataframe import to_dataframe
+from microbench.report.labels import TARGET_COLUMNS
 from microbench.report.roofline import attained_share
 
 _GPU_COLUMNS = ("timing", "l2")
 _SHOWN_AXES = ("block", "width", "in_width", "resolution", "stride", "batch", "depth")
 
 
-def figure_table(records: Sequence[Record], ceilings: Sequence[Record]) -> pd.DataFrame:
+def block_table(records: Sequence[Record], ceilings: Sequence[Record]) -> pd.DataFrame:
     """One line a row: the axes that vary, latency, cost, efficiency, roofline share and remarks."""
-    data = frame(records)
+    data = to_dataframe(records)
     table = pd.DataFrame(index=data.index)
     for axis in _SHOWN_AXES:
         if axis in ("block", "width") or _varies(data[axis]):
@@ -30,14 +29,14 @@ def figure_table(records: Sequence[Record], ceilings: Sequence[Record]) -> pd.Da
     table["latency ms"] = [interval_text(record.measurement) for record in records]
     table["MMACs"] = (data["macs"] / 1e6).map(significant)
     table["MMACs/ms"] = data["efficiency_mmacs_per_ms"].map(significant)
-    table["of roofline"] = attained_share(data, frame(ceilings)).map(lambda s: "" if pd.isna(s) else f"{s:.0%}")
+    table["of roofline"] = attained_share(data, to_dataframe(ceilings)).map(lambda s: "" if pd.isna(s) else f"{s:.0%}")
     table["remarks"] = [remarks(record) for record in records]
     return table
 
 
 def ceiling_table(records: Sequence[Record]) -> pd.DataFrame:
     """One line a ceiling: its rate in GMACs/s or GB/s."""
-    data = frame(records)
+    data = to_dataframe(records)
     columns = [column for column in TARGET_COLUMNS if column not in _GPU_COLUMNS or _is_of_a_gpu(data, column)]
     table = data[["ceiling", *columns]].copy()
     table["latency ms"] = [interval_text(record.measurement) for record in records]
@@ -54,15 +53,3 @@ def _is_of_a_gpu(data: pd.DataFrame, column: str) -> bool:
 
 def _varies(column: pd.Series) -> bool:
     return len(column.unique()) > 1
-
-
-def write_table(table: pd.DataFrame, values: pd.DataFrame, stem: Path) -> tuple[Path, Path]:
-    """Write `stem`.md for people and `stem`.csv with every value in full.
-
-    Returns:
-        The two paths.
-    """
-    markdown, full = stem.with_suffix(".md"), stem.with_suffix(".csv")
-    markdown.write_text(markdown_table(list(table.columns), table.astype(str).to_numpy().tolist()), "utf-8")
-    values.to_csv(full, index=False)
-    return markdown, full

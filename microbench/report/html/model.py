@@ -24,7 +24,7 @@ class TargetVerdicts:
 
 
 @dataclass(frozen=True)
-class Trust:
+class RowQuality:
     """How sure the rows of an experiment are."""
 
     rows: int
@@ -38,13 +38,13 @@ class Trust:
     """How often the model was loaded anew: of the row with the fewest, and of the one with the most."""
 
     @staticmethod
-    def of(records: Sequence[Record]) -> Trust | None:
+    def of(records: Sequence[Record]) -> RowQuality | None:
         """None where no row was measured."""
         found = [record.measurement for record in records if record.measurement]
         if not found:
             return None
         halves = pd.Series([(m.latency_ci_high_ms - m.latency_ci_low_ms) / 2 / m.latency_ms for m in found])
-        return Trust(
+        return RowQuality(
             rows=len(found),
             failed=len(records) - len(found),
             unconverged=sum(not m.converged for m in found),
@@ -65,12 +65,12 @@ class Section:
     findings: tuple[str, ...] = ()
     figures: tuple[Path, ...] = ()
     """SVG files."""
-    trust: Trust | None = None
+    trust: RowQuality | None = None
     missing: Missing | None = None
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineReport:
     """All that is shown of one machine."""
 
     name: str
@@ -100,13 +100,13 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Page:
+class Report:
     """The report."""
 
-    machines: tuple[Machine, ...]
+    machines: tuple[MachineReport, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """See `Machine.as_json`."""
+        """See `MachineReport.as_json`."""
         return {"machines": [machine.as_json() for machine in self.machines]}
 
     def as_text(self) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from microbench.measure.record import Record
-from microbench.report.page import Machine, Page, Section, TargetVerdicts, Trust, render
+from microbench.report.html import MachineReport, Report, RowQuality, Section, TargetVerdicts, render_html
 from microbench.report.verdicts import Missing, judge_block, judge_interaction, judge_widths
 
 MakeRecord = Callable[..., Record]
@@ -47,7 +47,7 @@ def probed(document: str, script: str, folder: Path) -> str:
 
 
 @pytest.fixture
-def page(make_record: MakeRecord, tmp_path: Path) -> Page:
+def page(make_record: MakeRecord, tmp_path: Path) -> Report:
     figure = tmp_path / "figure4.svg"
     figure.write_text(SVG)
     table = pd.DataFrame(
@@ -66,42 +66,44 @@ def page(make_record: MakeRecord, tmp_path: Path) -> Page:
         judge_widths([], {}, [Missing("Figure 5", "microbench run figure5")]),
         judge_interaction([], {}),
     )
-    machine = Machine(
+    machine = MachineReport(
         name="board",
         targets=(TargetVerdicts("onnxruntime fp32", verdicts),),
         sections=(
-            Section("figure4", "Figure 4", table, ("A finding.",), (figure,), Trust.of(rows)),
+            Section("figure4", "Figure 4", table, ("A finding.",), (figure,), RowQuality.of(rows)),
             Section("figure5", "Figure 5", missing=Missing("Figure 5", "microbench run figure5")),
         ),
         environment={"processor": "A processor", "libraries": "numpy 2"},
     )
-    return Page((machine,))
+    return Report((machine,))
 
 
-def test_the_page_loads_nothing_from_anywhere(page: Page) -> None:
-    loaded = re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)|url\(([^)]+)|@import""", render(page))
+def test_the_page_loads_nothing_from_anywhere(page: Report) -> None:
+    loaded = re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)|url\(([^)]+)|@import""", render_html(page))
     assert {address.split(":")[0] for address, _ in loaded} <= {"data", "https", "#evidence"}
     assert [address for address, _ in loaded if address.startswith("https")] == ["https://arxiv.org/abs/2207.13600"]
 
 
-def test_the_first_heading_says_what_to_use(page: Page) -> None:
-    (heading,) = re.findall(r"<h1>(.*?)</h1>", render(page), flags=re.DOTALL)
+def test_the_first_heading_says_what_to_use(page: Report) -> None:
+    (heading,) = re.findall(r"<h1>(.*?)</h1>", render_html(page), flags=re.DOTALL)
     text = " ".join(re.sub(r"<[^>]+>", "", heading).split())
     assert text == "On board, in onnxruntime fp32: use 3x3 Conv; widths not measured; interaction not measured."
 
 
-def test_text_of_records_is_never_read_as_html(page: Page) -> None:
-    document = render(page)
+def test_text_of_records_is_never_read_as_html(page: Report) -> None:
+    document = render_html(page)
     assert "<script>alert(1)" not in document
     assert "&lt;script&gt;alert(1)" in document
 
 
-def test_the_numbers_lie_in_the_page_for_machines(page: Page) -> None:
-    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', render(page), flags=re.DOTALL)
+def test_the_numbers_lie_in_the_page_for_machines(page: Report) -> None:
+    (data,) = re.findall(
+        r'<script type="application/json" id="data">(.*?)</script>', render_html(page), flags=re.DOTALL
+    )
     assert json.loads(data) == json.loads(json.dumps(page.as_json()))
 
 
-def test_all_elements_are_closed(page: Page) -> None:
+def test_all_elements_are_closed(page: Report) -> None:
     class Balance(html.parser.HTMLParser):
         open_tags: list[str] = []  # noqa: RUF012 - one page alone is fed
 
@@ -113,18 +115,18 @@ def test_all_elements_are_closed(page: Page) -> None:
             assert self.open_tags.pop() == tag
 
     parser = Balance()
-    parser.feed(render(page))
+    parser.feed(render_html(page))
     assert parser.open_tags == []
 
 
-def test_several_machines_stand_side_by_side(page: Page) -> None:
-    document = render(Page((page.machines[0], page.machines[0])))
+def test_several_machines_stand_side_by_side(page: Report) -> None:
+    document = render_html(Report((page.machines[0], page.machines[0])))
     assert "Side by side" in document
     assert document.count("<h1>") == 2
 
 
 @needs_browser
-def test_a_click_on_a_heading_sorts_by_its_numbers_and_a_second_one_turns_it_round(page: Page, tmp_path: Path) -> None:
+def test_a_click_on_a_heading_sorts_by_its_numbers_and_a_second_one_reverses(page: Report, tmp_path: Path) -> None:
     script = """(() => {
         const table = document.querySelector("table.sortable");
         const order = (column) => {
@@ -133,15 +135,15 @@ def test_a_click_on_a_heading_sorts_by_its_numbers_and_a_second_one_turns_it_rou
         };
         return [order(1), order(1), order(2), order(2)].join("; ");
     })()"""
-    assert probed(render(page), script, tmp_path) == (
+    assert probed(render_html(page), script, tmp_path) == (
         "2.1 10.5 ; 10.5 2.1 ; -0.59 +3.76 +26.36; +26.36 +3.76 -0.59"  # the empty cell stays last
     )
 
 
 @needs_browser
-def test_an_address_opens_the_page_with_a_table_sorted(page: Page, tmp_path: Path) -> None:
+def test_an_address_opens_the_page_with_a_table_sorted(page: Report, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_text(render(page), "utf-8")
+    path.write_text(render_html(page), "utf-8")
     assert BROWSER is not None
     command = [
         BROWSER,
@@ -156,12 +158,12 @@ def test_an_address_opens_the_page_with_a_table_sorted(page: Page, tmp_path: Pat
 
 
 @needs_browser
-def test_the_page_is_no_wider_than_a_phone_and_its_figure_is_drawn(page: Page, tmp_path: Path) -> None:
+def test_the_page_is_no_wider_than_a_phone_and_its_figure_is_drawn(page: Report, tmp_path: Path) -> None:
     inner, outer = tmp_path / "inner.html", tmp_path / "outer.html"
     script = """const drawn = () => [...document.images].every((image) => image.naturalWidth > 0);
         const beyond = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
         addEventListener("load", () => parent.postMessage(`${beyond()} px beyond, drawn: ${drawn()}`, "*"));"""
-    inner.write_text(render(page).replace("</body>", f"<script>{script}</script></body>"), "utf-8")
+    inner.write_text(render_html(page).replace("</body>", f"<script>{script}</script></body>"), "utf-8")
     outer.write_text(
         '<title>?</title><script>addEventListener("message", (event) => document.title = event.data)</script>'
         f'<iframe src="inner.html" style="border: 0; width: {PHONE_PX}px; height: 800px"></iframe>'
@@ -170,12 +172,12 @@ def test_the_page_is_no_wider_than_a_phone_and_its_figure_is_drawn(page: Page, t
 
 
 @needs_browser
-def test_light_and_dark_differ_and_the_button_changes_between_them(page: Page, tmp_path: Path) -> None:
+def test_light_and_dark_differ_and_the_button_changes_between_them(page: Report, tmp_path: Path) -> None:
     script = """(() => {
         const colour = () => getComputedStyle(document.body).backgroundColor;
         const seen = [colour()];
         for (let i = 0; i < 2; i++) { document.getElementById("theme").click(); seen.push(colour()); }
         return seen.join("; ");
     })()"""
-    first, second, third = probed(render(page), script, tmp_path).split("; ")
+    first, second, third = probed(render_html(page), script, tmp_path).split("; ")
     assert first == third != second

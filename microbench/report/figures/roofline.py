@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from microbench.report.frame import target_label
+from microbench.report.figures.style import GREY, SERIES, new_figure, plain_log, save
+from microbench.report.labels import target_label
 from microbench.report.roofline import intensity_mmacs_per_byte, measured_by_target, roofs_of
-from microbench.report.style import GREY, SERIES, new_figure, plain_log, save
 
 _MACS_PER_MMAC = 1e6
 _MARKERS = "osD^vP*X"

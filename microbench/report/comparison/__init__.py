@@ -1,0 +1,1 @@
+"""Sets of records compared row by row."""

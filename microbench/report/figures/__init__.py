@@ -1,0 +1,1 @@
+"""Figures, made of records alone: one file a figure."""

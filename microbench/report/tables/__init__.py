@@ -1,0 +1,1 @@
+"""Tables, made of records alone: one file for each kind of row or table of the paper."""

@@ -212,9 +212,11 @@ def _load(progress: _Progress, rng: np.random.Generator) -> None:
         progress.loads += 1
         if replaced is not None:
             replaced.close()
-        description = progress.session.describe()
-        if description is not None:
-            progress.builds.setdefault(progress.session.build, description)
+        # Once a build: finding out what runs may take as long as a load.
+        if progress.session.build not in progress.builds:
+            description = progress.session.describe()
+            if description is not None:
+                progress.builds[progress.session.build] = description
 
 
 def _warm_up(progress: _Progress, policy: Policy) -> None:

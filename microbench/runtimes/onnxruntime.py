@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from microbench.measure.record import Configuration
 from microbench.measure.session import Session, replacement
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
+from microbench.runtimes.kernels import Kernel, describe_kernels
+from microbench.runtimes.kernels.onnxruntime import onnxruntime_kernels
 from microbench.runtimes.quantize import to_int8
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -44,27 +46,47 @@ class OnnxRuntime(Runtime):
         """
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = configuration.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options = _options(configuration)
         model = workload.onnx_model
         if configuration.precision == "int8":
             model = to_int8(workload)
         provider = _PROVIDERS[configuration.device]
         settings = {"use_tf32": int(configuration.precision == "tf32")} if configuration.device == "cuda" else {}
-        session = onnxruntime.InferenceSession(model, options, providers=[(provider, settings)])
+        providers = [(provider, settings)]
+        session = onnxruntime.InferenceSession(model, options, providers=providers)
         if provider not in session.get_providers():
             raise RuntimeError(f"ONNX Runtime cannot load its {provider}: a library that it needs is not there")
+
+        def find_kernels() -> Sequence[Kernel]:
+            return onnxruntime_kernels(model, _options(configuration), providers, inputs)
+
         if configuration.device == "cuda":
-            return _CudaSession(session, inputs, worker_threads=True)
-        return _OnnxRuntimeSession(session, inputs, worker_threads=configuration.threads > 1)
+            return _CudaSession(session, inputs, find_kernels, worker_threads=True)
+        return _OnnxRuntimeSession(session, inputs, find_kernels, worker_threads=configuration.threads > 1)
+
+
+def _options(configuration: Configuration) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = configuration.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
 
 
 class _OnnxRuntimeSession(Session):
-    def __init__(self, session: Any, inputs: Mapping[str, NDArray[np.float32]], *, worker_threads: bool) -> None:
+    def __init__(
+        self,
+        session: Any,
+        inputs: Mapping[str, NDArray[np.float32]],
+        find_kernels: Callable[[], Sequence[Kernel]],
+        *,
+        worker_threads: bool,
+    ) -> None:
         self.worker_threads = worker_threads
         self._session = session
+        self._find_kernels = find_kernels
         self._binding = session.io_binding()
         self._bind(inputs)
         for output in session.get_outputs():
@@ -85,6 +107,9 @@ class _OnnxRuntimeSession(Session):
 
     def outputs(self) -> tuple[NDArray[Any], ...]:
         return tuple(self._binding.copy_outputs_to_cpu())
+
+    def describe(self) -> Mapping[str, Any]:
+        return describe_kernels(self._find_kernels)
 
     def close(self) -> None:
         self._binding = None

@@ -11,6 +11,8 @@ from microbench.measure.record import Configuration
 from microbench.measure.session import Session, replacement
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
+from microbench.runtimes.kernels import describe_kernels
+from microbench.runtimes.kernels.openvino import openvino_kernels
 from microbench.runtimes.quantize import to_int8
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
@@ -62,6 +64,7 @@ class _OpenVinoSession(Session):
         self._request = compiled.create_infer_request()
         self._bind(inputs)
         self._count = len(compiled.outputs)
+        self._compiled = compiled
 
     def _bind(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
         import openvino
@@ -81,5 +84,9 @@ class _OpenVinoSession(Session):
     def outputs(self) -> tuple[NDArray[Any], ...]:
         return tuple(np.array(self._request.get_output_tensor(i).data) for i in range(self._count))
 
+    def describe(self) -> Mapping[str, Any]:
+        return describe_kernels(lambda: openvino_kernels(self._compiled))
+
     def close(self) -> None:
         self._request = None
+        self._compiled = None

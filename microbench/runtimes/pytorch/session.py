@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microbench.measure.session import Session, replacement
+from microbench.runtimes.kernels import describe_kernels
+from microbench.runtimes.kernels.onednn import onednn_kernels
 
 
 class TorchSession(Session):
@@ -42,6 +44,10 @@ class TorchSession(Session):
     def outputs(self) -> tuple[NDArray[Any], ...]:
         """See the base class."""
         return tuple(as_array(tensor) for tensor in tensors_of(self._result))
+
+    def describe(self) -> Mapping[str, Any]:
+        """See the base class: oneDNN's primitives; what torch computes by itself is not among them."""
+        return describe_kernels(lambda: onednn_kernels(self._torch, lambda: self.enqueue(1)))
 
     def close(self) -> None:
         """See the base class."""

@@ -2,6 +2,6 @@
 
 from torch import nn
 
-from microbench.registry import Registry
+from microbench.registry import Registry, Takes
 
-BLOCKS: Registry[nn.Module] = Registry("block")
+BLOCKS: Registry[nn.Module] = Registry("block", "microbench.blocks", Takes(("in_channels", "out_channels", "stride")))

@@ -52,6 +52,6 @@ def make(name: str, channels: int, *, paths: int = 2, **options: Any) -> nn.Modu
     """
     require_positive("channels", channels)
     require_positive("paths", paths)
-    interaction = INTERACTIONS.make(name, channels, paths=paths, **options)
+    interaction = INTERACTIONS.make(name, channels, paths, **options)
     # Built all the same, for its checks; not used, as distributed training refuses parameters that nothing depends on.
-    return interaction if paths > 1 else INTERACTIONS.make("none", channels, paths=1)
+    return interaction if paths > 1 else INTERACTIONS.make("none", channels, 1)

@@ -2,6 +2,6 @@
 
 from torch import nn
 
-from microbench.registry import Registry
+from microbench.registry import Registry, Takes
 
-INTERACTIONS: Registry[nn.Module] = Registry("interaction")
+INTERACTIONS: Registry[nn.Module] = Registry("interaction", "microbench.interactions", Takes(("channels", "paths")))

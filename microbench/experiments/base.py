@@ -13,7 +13,7 @@ import pandas as pd
 from microbench.experiments.network import NetworkChoice
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
-from microbench.registry import Registry
+from microbench.registry import Extends, Registry
 
 
 @dataclass(frozen=True)
@@ -71,4 +71,6 @@ class Experiment(ABC):
         """
 
 
-EXPERIMENTS: Registry[Experiment] = Registry("experiment")
+EXPERIMENTS: Registry[Experiment] = Registry(
+    "experiment", "microbench.experiments", Extends(Experiment, ("name", "title"))
+)

@@ -32,7 +32,7 @@ def get(name: str) -> Runtime:
     if name == AUTO:
         tensorrt = RUNTIMES.make("tensorrt")
         return tensorrt if tensorrt.missing("cuda") is None else RUNTIMES.make("onnxruntime")
-    if name not in RUNTIMES.names:
+    if name not in RUNTIMES:
         raise one_of("runtime", name, (AUTO, *sorted(RUNTIMES.names)))
     return RUNTIMES.make(name)
 

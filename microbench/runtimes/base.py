@@ -15,7 +15,7 @@ from microbench.measure.sampler import one_line
 from microbench.measure.session import Session, check_outputs
 from microbench.measure.timing import END_TO_END
 from microbench.measure.workload import Workload
-from microbench.registry import Registry
+from microbench.registry import Extends, Registry
 
 TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "fp16": 2e-2, "bf16": 8e-2, "int8": 2e-1}
 """Largest error of a session's output, by precision; see `check_outputs` for what the error is."""
@@ -92,7 +92,9 @@ class Runtime(ABC):
         return session
 
 
-RUNTIMES: Registry[Runtime] = Registry("runtime")
+RUNTIMES: Registry[Runtime] = Registry(
+    "runtime", "microbench.runtimes", Extends(Runtime, ("name", "distributions", "module", "precisions", "install"))
+)
 
 
 def placed(values: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -4,12 +4,13 @@ A block maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(
 its own, which registers itself: a new file in this folder shows up in `NAMES`, in every sweep, table and benchmark.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from blocks.registry import BLOCKS
 from microbench.errors import require_positive
+from microbench.registry import late_names
 
 BLOCKS.discover(__name__, __path__)
 
@@ -17,16 +18,10 @@ BLOCKS.discover(__name__, __path__)
 _TABLE_ORDER = ("conv3x3", "sepconv3x3", "ghost", "inverted_residual", "shufflenet", "residual", "bottleneck")
 
 
-def _names() -> tuple[str, ...]:
-    added = sorted(set(BLOCKS.names) - set(_TABLE_ORDER))
-    return (*_TABLE_ORDER, *added)
-
-
-def __getattr__(attribute: str) -> Any:
-    # NAMES is looked up when asked for, so that it also lists a block that a notebook has registered.
-    if attribute == "NAMES":
-        return _names()
-    raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
+if TYPE_CHECKING:
+    NAMES: tuple[str, ...]
+else:
+    __getattr__ = late_names(__name__, lambda: BLOCKS.ordered(_TABLE_ORDER))
 
 
 def make(name: str, in_channels: int, out_channels: int, stride: int = 1, **options: Any) -> nn.Module:

@@ -5,13 +5,14 @@ Each lives in a file of its own, which registers itself: a new file in this fold
 table. Its class takes `channels` and the keyword `paths`, and best derives from `interactions.interaction.Interaction`.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from interactions.registry import INTERACTIONS
 from interactions.resize import resize
 from microbench.errors import require_positive
+from microbench.registry import late_names
 
 __all__ = ["NAMES", "make", "resize"]
 
@@ -21,16 +22,10 @@ INTERACTIONS.discover(__name__, __path__)
 _TABLE_ORDER = ("none", "direct_a", "direct_b", "attention_a", "attention_b", "bilateral_a", "bilateral_b")
 
 
-def _names() -> tuple[str, ...]:
-    added = sorted(set(INTERACTIONS.names) - set(_TABLE_ORDER))
-    return (*_TABLE_ORDER, *added)
-
-
-def __getattr__(attribute: str) -> Any:
-    # NAMES is looked up when asked for, so that it also lists an interaction that a notebook has registered.
-    if attribute == "NAMES":
-        return _names()
-    raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
+if TYPE_CHECKING:
+    NAMES: tuple[str, ...]
+else:
+    __getattr__ = late_names(__name__, lambda: INTERACTIONS.ordered(_TABLE_ORDER))
 
 
 def make(name: str, channels: int, *, paths: int = 2, **options: Any) -> nn.Module:

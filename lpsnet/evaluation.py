@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from interactions.resize import resize
+from lpsnet.building import form_of, to_deploy
 from lpsnet.data.dataset import ClassSet, SegmentationDataset
 from lpsnet.export import export_onnx
 from lpsnet.files import write_file
 from lpsnet.metrics import Confusion, Counts, count_confusions
-from lpsnet.network import IMAGE_CHANNELS, MultiPathNetwork, to_deploy
+from lpsnet.network import IMAGE_CHANNELS
 from lpsnet.normalisation import normalise
 from microbench.errors import InputError
 from microbench.measure.record import Configuration
@@ -122,7 +123,7 @@ class RuntimePredictor:
     is what the evaluation shows.
 
     Args:
-        network: in any form; it is folded to its deploy form.
+        network: from `lpsnet.build`, in any form; it is folded to its deploy form.
         runtime: one that is available, from `microbench.runtimes.configure`.
         configuration: its precision, device and threads, from the same.
         size: (height, width) of the images in pixels.
@@ -135,7 +136,7 @@ class RuntimePredictor:
 
     def __init__(
         self,
-        network: MultiPathNetwork,
+        network: nn.Module,
         runtime: Runtime,
         configuration: Configuration,
         size: Sequence[int],
@@ -143,7 +144,7 @@ class RuntimePredictor:
     ) -> None:
         if configuration.precision == "int8" and not calibration:
             raise InputError("calibration must hold at least one image where the precision is int8.")
-        network = network if network.form == "deploy" else to_deploy(network)
+        network = network if form_of(network) == "deploy" else to_deploy(network)
         exported = io.BytesIO()
         export_onnx(network, exported, size)
         self._shape = (IMAGE_CHANNELS, *size)

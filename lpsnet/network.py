@@ -1,10 +1,6 @@
 """LPS-Net's multi-path network, for any architecture, block and interaction."""
 
-import copy
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,55 +9,15 @@ import blocks
 import interactions
 from interactions.resize import resize
 from interactions.tracing import is_traced
-from lpsnet.architecture import STAGES, Architecture
-from lpsnet.family import architecture
-from lpsnet.reparameterisation import folded, train_form
+from lpsnet.architecture import STAGES
+from lpsnet.design import Form, NetworkDesign
+from lpsnet.reparameterisation import train_form
 from microbench.errors import InputError
 
 IMAGE_CHANNELS = 3
 
 # Figure 3: the first block of stages 1 to 4 halves the resolution.
 _FIRST_STRIDES = (2, 2, 2, 2, 1)
-
-# Labels are stored as 8 bits, of which 255 stands for an ignored pixel.
-_MOST_CLASSES = 255
-
-Form = Literal["reparameterised", "plain", "deploy"]
-"""What a network's layers are like: with RepVGG's branches, as the blocks are defined, or folded for inference."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkDesign:
-    """All that defines a network but its weights and their form.
-
-    Attributes:
-        architecture: depth, width and resolution.
-        num_classes: score maps that the head yields, 1 to 255.
-        block: one of `blocks.NAMES`.
-        interaction: one of `interactions.NAMES`.
-        interaction_stages: the stages, of 1 to 5, after which the paths interact. The paper's text says 3 to 5, the
-            authors' code does 3 and 4.
-        block_options: the block's keyword options.
-        interaction_options: the interaction's keyword options.
-
-    Raises:
-        InputError: `num_classes` or `interaction_stages` is out of its range.
-    """
-
-    architecture: Architecture
-    num_classes: int = 19
-    block: str = "conv3x3"
-    interaction: str = "bilateral_b"
-    interaction_stages: tuple[int, ...] = (3, 4)
-    block_options: Mapping[str, Any] = field(default_factory=dict)
-    interaction_options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if type(self.num_classes) is not int or not 1 <= self.num_classes <= _MOST_CLASSES:
-            raise InputError(f"num_classes must be an integer from 1 to {_MOST_CLASSES}, not {self.num_classes!r}.")
-        stages = self.interaction_stages
-        if any(type(stage) is not int or not 1 <= stage <= STAGES for stage in stages) or len({*stages}) < len(stages):
-            raise InputError(f"interaction_stages must be different stages from 1 to {STAGES}, not {stages!r}.")
 
 
 class MultiPathNetwork(nn.Module):
@@ -147,60 +103,3 @@ def _chain(design: NetworkDesign, index: int, reparameterised: bool) -> nn.Seque
         block = blocks.make(design.block, in_channels, width, stride, **design.block_options)
         made.append(train_form(block) if reparameterised else block)
     return nn.Sequential(*made)
-
-
-def to_deploy(network: MultiPathNetwork) -> MultiPathNetwork:
-    """The deploy form of a network, for inference: it is in evaluation mode and its parameters take no gradient.
-
-    Every BN that follows a convolution is folded into it, and RepVGG's branches become one convolution, so that the
-    scores stay what they were but for rounding. `network` itself is left as it is.
-    """
-    deployed = copy.deepcopy(network).eval()
-    folded(deployed)
-    deployed.form = "deploy"
-    return deployed.requires_grad_(False)
-
-
-def build(
-    network: str | Architecture,
-    num_classes: int = 19,
-    block: str = "conv3x3",
-    interaction: str = "bilateral_b",
-    deploy: bool = False,
-    *,
-    reparameterised: bool = True,
-    interaction_stages: Sequence[int] = (3, 4),
-    block_options: Mapping[str, Any] | None = None,
-    interaction_options: Mapping[str, Any] | None = None,
-) -> MultiPathNetwork:
-    """Build a network with random weights.
-
-    Args:
-        network: one of `lpsnet.NAMES`, or an architecture.
-        num_classes: score maps that the head yields, 1 to 255.
-        block: one of `blocks.NAMES`.
-        interaction: one of `interactions.NAMES`.
-        deploy: build the deploy form, in which BN is folded into the convolutions, in evaluation mode.
-        reparameterised: whether 3×3 convolutions get RepVGG's branches; without effect on other blocks and on the
-            deploy form, which is the same either way.
-        interaction_stages: the stages, of 1 to 5, after which the paths interact.
-        block_options: the block's keyword options.
-        interaction_options: the interaction's keyword options.
-
-    Returns:
-        A module from an image (N, 3, H, W) to score maps (N, num_classes, h, w); see `MultiPathNetwork`.
-
-    Raises:
-        InputError: a name or an option is unknown, or a value is out of its range.
-    """
-    design = NetworkDesign(
-        architecture=architecture(network) if isinstance(network, str) else network,
-        num_classes=num_classes,
-        block=block,
-        interaction=interaction,
-        interaction_stages=tuple(interaction_stages),
-        block_options=dict(block_options or {}),
-        interaction_options=dict(interaction_options or {}),
-    )
-    built = MultiPathNetwork(design, reparameterised=reparameterised)
-    return to_deploy(built) if deploy else built

@@ -9,11 +9,12 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lpsnet.architecture import Architecture
+from lpsnet.building import build_design, design_of, form_of, to_deploy
+from lpsnet.design import Design, Form, NetworkDesign, RegisteredDesign
 from lpsnet.files import write_file
-from lpsnet.network import Form, MultiPathNetwork, NetworkDesign, to_deploy
 from microbench.errors import InputError
 
 # The key under which a safetensors file of ours describes its network, as JSON.
@@ -30,25 +31,26 @@ _BUILT_WITH: dict[Form, str] = {
 }
 
 
-def save_weights(network: MultiPathNetwork, path: str | os.PathLike[str], *, half: bool = False) -> None:
+def save_weights(network: nn.Module, path: str | os.PathLike[str], *, half: bool = False) -> None:
     """Write a network's weights, with a description of the network, as a safetensors file.
 
     Args:
-        network: in any form; it is left as it is.
+        network: from `lpsnet.build`, in any form; it is left as it is.
         path: where to; its name ends in .safetensors.
         half: write float16, at half the size; they are widened again when they are loaded.
 
     Raises:
-        InputError: the file cannot be written, or `half` is asked for and a weight is too large for it.
+        InputError: the network is none of `lpsnet.build`'s, the file cannot be written, or `half` is asked for and a
+            weight is too large for it.
     """
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     if half:
         tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
-    metadata = {_DESIGN_KEY: json.dumps(_description(network.design))}
+    metadata = {_DESIGN_KEY: json.dumps(_description(design_of(network)))}
     write_file(path, safetensors.torch.save(tensors, metadata))
 
 
-def load_weights(network: MultiPathNetwork, path: str | os.PathLike[str]) -> None:
+def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     """Load weights into a network.
 
     Files that end in .safetensors are ours; all others are read as PyTorch files, without running any code in them, and
@@ -63,27 +65,29 @@ def load_weights(network: MultiPathNetwork, path: str | os.PathLike[str]) -> Non
         InputError: the file is missing or corrupt, or holds the weights of another network or form.
     """
     tensors, description = _read(Path(path))
-    _require_same_network(network.design, description, path)
+    design = design_of(network)
+    _require_same_network(design, description, path)
     if not _misfits(network, tensors):
         network.load_state_dict(tensors)
         return
-    misfits = {form: _misfits(_blank(network.design, form), tensors) for form in _BUILT_WITH}
+    misfits = {form: _misfits(_blank(design, form), tensors) for form in _forms(design)}
     closest = min(misfits, key=lambda form: len(misfits[form]))
     if misfits[closest]:
         first, *others = misfits[closest]
         more = f" (and {len(others)} more)" if others else ""
         raise InputError(f"weights {str(path)!r} do not fit this network: {first}{more}.")
-    if network.form != "deploy":
+    form = form_of(network)
+    if form != "deploy":
         raise InputError(
-            f"weights {str(path)!r} have the {closest} form, which does not load into a network of the {network.form} "
+            f"weights {str(path)!r} have the {closest} form, which does not load into a network of the {form} "
             f"form: build it with {_BUILT_WITH[closest]}."
         )
-    trained = MultiPathNetwork(network.design, reparameterised=closest == "reparameterised")
+    trained = build_design(design, reparameterised=closest == "reparameterised")
     trained.load_state_dict(tensors)
     network.load_state_dict(to_deploy(trained).state_dict())
 
 
-def load_network(path: str | os.PathLike[str]) -> MultiPathNetwork:
+def load_network(path: str | os.PathLike[str]) -> nn.Module:
     """Build the network that a file of `save_weights` describes, with its weights.
 
     Args:
@@ -98,8 +102,8 @@ def load_network(path: str | os.PathLike[str]) -> MultiPathNetwork:
     """
     tensors, description = _read(Path(path))
     design = _design(description, path)
-    form = min(_BUILT_WITH, key=lambda form: len(_misfits(_blank(design, form), tensors)))
-    network = MultiPathNetwork(design, reparameterised=form == "reparameterised")
+    form = min(_forms(design), key=lambda form: len(_misfits(_blank(design, form), tensors)))
+    network = build_design(design, reparameterised=form == "reparameterised")
     if form == "deploy":
         network = to_deploy(network)
     load_weights(network, path)
@@ -115,7 +119,7 @@ def _halved(name: str, tensor: Tensor) -> Tensor:
     return halved
 
 
-def _require_same_network(design: NetworkDesign, description: dict[str, Any], path: str | os.PathLike[str]) -> None:
+def _require_same_network(design: Design, description: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Compare what the file says about its network, if it does, with what is to be loaded."""
     for field, wanted in _description(design).items():
         found = description.get(field, wanted)
@@ -125,8 +129,10 @@ def _require_same_network(design: NetworkDesign, description: dict[str, Any], pa
             )
 
 
-def _description(design: NetworkDesign) -> dict[str, Any]:
+def _description(design: Design) -> dict[str, Any]:
     """The design in JSON's types."""
+    if isinstance(design, RegisteredDesign):
+        return {"name": design.name, "num_classes": design.num_classes}
     described = {
         "depth": design.architecture.depth,
         "width": design.architecture.width,
@@ -143,9 +149,11 @@ def _description(design: NetworkDesign) -> dict[str, Any]:
     return rebuilt
 
 
-def _design(description: dict[str, Any], path: str | os.PathLike[str]) -> NetworkDesign:
+def _design(description: dict[str, Any], path: str | os.PathLike[str]) -> Design:
     """The inverse of `_description`."""
     try:
+        if "name" in description:
+            return RegisteredDesign(name=description["name"], num_classes=description["num_classes"])
         return NetworkDesign(
             architecture=Architecture(description["depth"], description["width"], description["resolution"]),
             num_classes=description["num_classes"],
@@ -161,14 +169,19 @@ def _design(description: dict[str, Any], path: str | os.PathLike[str]) -> Networ
         ) from error
 
 
-def _blank(design: NetworkDesign, form: Form) -> MultiPathNetwork:
+def _forms(design: Design) -> tuple[Form, ...]:
+    """The forms that a network of this design can have."""
+    return tuple(_BUILT_WITH) if isinstance(design, NetworkDesign) else ("plain", "deploy")
+
+
+def _blank(design: Design, form: Form) -> nn.Module:
     """A network of which only names and shapes count: it has no data."""
     with torch.device("meta"):
-        network = MultiPathNetwork(design, reparameterised=form == "reparameterised")
+        network = build_design(design, reparameterised=form == "reparameterised")
         return to_deploy(network) if form == "deploy" else network
 
 
-def _misfits(network: MultiPathNetwork, tensors: dict[str, Tensor]) -> list[str]:
+def _misfits(network: nn.Module, tensors: dict[str, Tensor]) -> list[str]:
     """How the tensors' names and shapes differ from those of the network."""
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
 import re
 import warnings
 from dataclasses import dataclass
-from typing import Any, Callable, Generic, Iterable, TypeVar
+from typing import Any, Callable, Generic, Iterable, Sequence, TypeVar
 
 from microbench import plugins
 from microbench.errors import InputError, one_of
@@ -124,6 +125,10 @@ class Registry(Generic[T]):
         self._search()
         return tuple(self._makers)
 
+    def ordered(self, first: Sequence[str]) -> tuple[str, ...]:
+        """All registered names: `first`, then the others sorted."""
+        return (*first, *sorted(set(self.names) - set(first)))
+
     def __contains__(self, name: str) -> bool:
         # Others' code is not imported for a name that this project has.
         return name in self._makers or name in self.names
@@ -191,8 +196,21 @@ class Registry(Generic[T]):
         return is_new
 
 
+def late_names(module: str, names: Callable[[], tuple[str, ...]]) -> Callable[[str], Any]:
+    """A module's `__getattr__` that looks NAMES up when asked for it, so that others' names are in it too."""
+
+    def get_attribute(attribute: str) -> Any:
+        if attribute == "NAMES":
+            return names()
+        raise AttributeError(f"module {module!r} has no attribute {attribute!r}")
+
+    return get_attribute
+
+
 def _described(maker: Any) -> str:
     """Where a class or function is defined; of anything else, what it is."""
+    if isinstance(maker, functools.partial):
+        return _described(maker.func)
     if hasattr(maker, "__qualname__"):
         return f"{maker.__module__}:{maker.__qualname__}"
     return f"a {type(maker).__name__}"

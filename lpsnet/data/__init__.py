@@ -5,11 +5,12 @@ needs no files, and its numbers say nothing about real streets; the others read 
 """
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lpsnet.data.dataset import IGNORED, ClassSet, Sample, SegmentationDataset
 from lpsnet.data.memory import InMemory
 from lpsnet.data.registry import DATA_SETS
+from microbench.registry import late_names
 
 __all__ = ["IGNORED", "NAMES", "ClassSet", "InMemory", "Sample", "SegmentationDataset", "make"]
 
@@ -17,7 +18,10 @@ DATA_SETS.discover(__name__, __path__)
 
 _ORDER = ("camvid", "cityscapes", "bdd100k", "generated")
 
-NAMES = (*_ORDER, *sorted(set(DATA_SETS.names) - set(_ORDER)))
+if TYPE_CHECKING:
+    NAMES: tuple[str, ...]
+else:
+    __getattr__ = late_names(__name__, lambda: DATA_SETS.ordered(_ORDER))
 
 
 def make(name: str, split: str, root: str | os.PathLike[str] | None = None, **options: Any) -> SegmentationDataset:

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from lpsnet.building import build_design, to_deploy
 from lpsnet.data import InMemory
 from lpsnet.data.dataset import Sample, SegmentationDataset
+from lpsnet.design import Design
 from lpsnet.evaluation import ScaledPredictor, TorchPredictor, evaluate
 from lpsnet.files import write_file
-from lpsnet.network import MultiPathNetwork, NetworkDesign, to_deploy
 from lpsnet.training.augmentation import Augmentation
 from lpsnet.training.batches import StepBatches
 from lpsnet.training.checkpoint import identity_of, load_checkpoint, save_checkpoint
@@ -40,7 +41,7 @@ _SEED_STRIDE = 1_000_003
 
 
 def train(
-    design: NetworkDesign,
+    design: Design,
     recipe: Recipe,
     training_set: SegmentationDataset,
     validation_set: SegmentationDataset | None,
@@ -86,7 +87,7 @@ class _Run:
 
     def __init__(
         self,
-        design: NetworkDesign,
+        design: Design,
         recipe: Recipe,
         training_set: SegmentationDataset,
         validation_set: SegmentationDataset | None,
@@ -111,7 +112,7 @@ class _Run:
         self.identity = identity_of(design, recipe, seed, len(training_set))
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
-            network = MultiPathNetwork(design, reparameterised=recipe.reparameterised)
+            network = build_design(design, reparameterised=recipe.reparameterised)
         if recipe.channels_last:
             for parameter in network.parameters():
                 if parameter.dim() == 4:
@@ -243,10 +244,8 @@ class _Run:
         module: nn.Module = self.network.module
         return module
 
-    def _deployable(self) -> MultiPathNetwork:
-        network = self.average.module if self.average is not None else self._trained()
-        assert isinstance(network, MultiPathNetwork)
-        return network
+    def _deployable(self) -> nn.Module:
+        return self.average.module if self.average is not None else self._trained()
 
 
 def _average(network: nn.Module, decay: float) -> AveragedModel:

@@ -14,9 +14,8 @@ from microbench.commands.trained import INPUT_SCALE_HELP, input_scale_of, make_f
 from microbench.errors import InputError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from lpsnet import MultiPathNetwork
     from lpsnet.data import SegmentationDataset
     from lpsnet.evaluation import Evaluation, Predictor
 
@@ -93,8 +92,10 @@ def evaluate(
         click.echo("Written: " + ", ".join(str(file) for file in files))
 
 
-def _require_same_classes(network: MultiPathNetwork, samples: SegmentationDataset) -> None:
-    found, wanted = network.design.num_classes, len(samples.classes.names)
+def _require_same_classes(network: nn.Module, samples: SegmentationDataset) -> None:
+    import lpsnet
+
+    found, wanted = lpsnet.design_of(network).num_classes, len(samples.classes.names)
     if found != wanted:
         raise InputError(f"weights must have the {wanted} classes of data set {samples.name!r}, not {found}.")
 
@@ -110,7 +111,7 @@ class _Target(NamedTuple):
 
 @contextmanager
 def _predictor(
-    network: MultiPathNetwork, samples: SegmentationDataset, root: Path | None, target: _Target
+    network: nn.Module, samples: SegmentationDataset, root: Path | None, target: _Target
 ) -> Iterator[tuple[Predictor, dict[str, str]]]:
     """What finds the classes, and how the results name it."""
     import torch

@@ -51,7 +51,7 @@ def predict(
 
     images = _images(sources)
     network = lpsnet.load_network(weights)
-    data_set, classes = _classes(network.design.num_classes, data_set)
+    data_set, classes = _classes(lpsnet.design_of(network).num_classes, data_set)
     factor = input_scale_of(weights) if input_scale is None else input_scale
     predictor = ScaledPredictor(TorchPredictor(network), factor)
     masks, overlays = out / "masks", out / "overlays"

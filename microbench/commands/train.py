@@ -82,14 +82,10 @@ def train(
     if record and assignments:
         raise InputError("set must not be given with --record: a result names its recipe, so write a file of your own.")
     training = Training(load_recipe(recipe_name).changed(_fields(assignments)), Path(recipe_name).stem, root)
-    architecture = lpsnet.architecture(network) if width is None else lpsnet.table2_architecture(width)
     name = network if width is None else f"{block}-{interaction}-c{width}"
-    design = lpsnet.NetworkDesign(
-        architecture=architecture,
-        num_classes=len(data.make(training.recipe.data_set, training.recipe.train_split, root).classes.names),
-        block=block,
-        interaction=interaction,
-    )
+    classes = data.make(training.recipe.data_set, training.recipe.train_split, root).classes
+    chosen = network if width is None else lpsnet.table2_architecture(width)
+    design = lpsnet.network_design(chosen, len(classes.names), block, interaction)
     folder = out or run_folder(training, name, seed)
     with progress_bar(quiet=as_json) as on_progress:
         weights = trained(design, training, folder, seed, on_progress)

@@ -80,7 +80,7 @@ def train_tables(
 
 
 def trained(
-    design: lpsnet.NetworkDesign, training: Training, run: Path, seed: int, on_progress: OnProgress = lambda *_: None
+    design: lpsnet.Design, training: Training, run: Path, seed: int, on_progress: OnProgress = lambda *_: None
 ) -> Path:
     """The file of weights of a network that was trained in the folder `run`, now or earlier.
 

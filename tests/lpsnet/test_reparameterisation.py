@@ -69,7 +69,7 @@ def test_a_bare_convolution_has_no_branches() -> None:
 
 @pytest.mark.parametrize("name", ["lpsnet-s", "lpsnet-l"])
 def test_the_deploy_form_has_the_scores_of_the_train_form(name: str, trained: Train) -> None:
-    network = lpsnet.build(name).eval()
+    network = lpsnet.build(lpsnet.architecture(name)).eval()
     trained(network)
     image = torch.randn(1, 3, 96, 128)
     with torch.no_grad():

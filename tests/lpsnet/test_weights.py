@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, interpolate, relu
 
 import lpsnet
-from lpsnet import Architecture, MultiPathNetwork
+from lpsnet import Architecture
 from microbench.errors import InputError
 
 Train = Callable[[nn.Module], None]
@@ -79,7 +79,7 @@ def published_scores(state: dict[str, Tensor], architecture: Architecture, image
     return conv2d(together, state["head.weight"], state["head.bias"])
 
 
-def assert_equal_scores(network: MultiPathNetwork, expected: MultiPathNetwork) -> None:
+def assert_equal_scores(network: nn.Module, expected: nn.Module) -> None:
     image = torch.randn(2, 3, 64, 96)
     torch.testing.assert_close(network.eval()(image), expected.eval()(image), rtol=1e-5, atol=1e-5)
 
@@ -253,9 +253,11 @@ def test_a_network_is_built_from_its_file_alone(
     loaded = lpsnet.load_network(tmp_path / "weights.safetensors")
     # This block has the same layers with and without RepVGG's branches, so that a file cannot tell the two apart.
     assert (loaded.form == "deploy") == (network.form == "deploy")
-    assert loaded.design.architecture.ratios == small.ratios
-    assert loaded.design.block_options == expansion
-    assert loaded.design.interaction_stages == (2, 4)
+    design = lpsnet.design_of(loaded)
+    assert isinstance(design, lpsnet.NetworkDesign)
+    assert design.architecture.ratios == small.ratios
+    assert design.block_options == expansion
+    assert design.interaction_stages == (2, 4)
     assert not loaded.training
     tolerance = 2e-3 if half else 0
     torch.testing.assert_close(dict(loaded.state_dict()), dict(network.state_dict()), rtol=tolerance, atol=tolerance)

@@ -94,7 +94,9 @@ def test_the_network_learns_and_says_so(
     assert log["validation_mean_iou"].tolist() == pytest.approx([progress.mean_iou for progress in told])
     network = lpsnet.load_network(weights)
     assert network.form == "deploy"
-    assert network.design.architecture.ratios == design.architecture.ratios
+    trained_design = lpsnet.design_of(network)
+    assert isinstance(trained_design, lpsnet.NetworkDesign)
+    assert trained_design.architecture.ratios == design.architecture.ratios
     measured = lpsnet.evaluation.evaluate(lpsnet.evaluation.TorchPredictor(network), scenes)
     assert measured.confusion.mean_iou == pytest.approx(told[1].mean_iou)
     assert (tmp_path / "recipe.yaml").read_text() == recipe.as_yaml()

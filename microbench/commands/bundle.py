@@ -7,31 +7,37 @@ from pathlib import Path
 
 import click
 
+from microbench.commands import options
 from microbench.errors import EXIT_ROWS_FAILED
 
 
 @click.command("bundle")
 @click.argument("experiments", nargs=-1, required=True, metavar="EXPERIMENT...")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder to write; it must not be there yet."
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder to write; it must be empty or not exist."
 )
-@click.option("--resolution", help="Height x width of the networks' image in pixels [default: 1024x2048].")
-@click.option("--archive", is_flag=True, help="Pack the folder into OUT.tar.gz too.")
+@options.resolution
+@click.option("--archive", is_flag=True, help="Also pack the folder into OUT.tar.gz.")
 def bundle(experiments: tuple[str, ...], out: Path, resolution: str | None, archive: bool) -> None:
-    """Write what EXPERIMENTs time into a folder that needs Python 3.9, NumPy and a runtime alone.
+    """Write the workloads of EXPERIMENTs to a folder that needs only Python 3.9, NumPy and a runtime.
 
-    On the device: `cd OUT && python3 -m microbench.measure . --runtime tensorrt`, then bring OUT/results home and
-    `microbench import` it. Rows that follow from measured ones, as Table 2's search of widths does, cannot be in it.
+    On the device: `cd OUT && python3 -m microbench.measure . --runtime tensorrt`; then copy OUT/results back and
+    add it with `microbench import`. Rows that depend on measured ones, such as those of Table 2's search for widths,
+    are not included.
+
     Exit codes: 0 done, 1 some workloads could not be built and were left out, 2 bad input.
+
+    Example: microbench bundle figure4 figure5 --out for-my-board --archive
     """
     from microbench.commands.console import progress_bar
-    from microbench.experiments.bundling import chosen, pack, write_bundle
+    from microbench.experiments.network import make_experiments
     from microbench.experiments.parsing import parse_resolution
+    from microbench.studies.bundle import pack, write_bundle
 
     size = parse_resolution(resolution) if resolution else None
-    asked = chosen(experiments, size)
+    requested = make_experiments(experiments, size)
     with progress_bar(quiet=False) as on_progress:
-        written = write_bundle(asked, out, on_progress)
+        written = write_bundle(requested, out, on_progress)
     for name, error in written.left_out.items():
         click.echo(f"microbench: left out {name}: {error}", err=True)
     click.echo(f"Written: {written.workloads} workloads to {out}")

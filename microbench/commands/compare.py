@@ -1,4 +1,4 @@
-"""`microbench compare`: sets of records held against each other, row by row."""
+"""`microbench compare`: sets of records, row by row."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from microbench.commands import options
 from microbench.commands.console import print_table
 from microbench.errors import InputError
 
@@ -19,13 +20,15 @@ from microbench.errors import InputError
     help="host, version, runtime, precision or threads: compare rows although it differs between them; repeatable.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.md, .csv, .png and .svg.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@options.as_json
 def compare(sets: tuple[str, ...], allow: tuple[str, ...], out: Path | None, as_json: bool) -> None:
-    """Hold sets of records against the FIRST one, row by row: ratios with their 95% intervals.
+    """Compare sets of records with the FIRST one, row by row: ratios with their 95% intervals.
 
-    A set is a records file or a machine's folder; PATH@RUNTIME, PATH@PRECISION or PATH@RUNTIME:PRECISION take those of
-    its rows alone. Rows of unlike hosts, runtimes, precisions or threads are compared only where --allow names what
+    A set is a records file or a machine's folder; PATH@RUNTIME, PATH@PRECISION or PATH@RUNTIME:PRECISION select
+    some of its rows. Rows of different hosts, runtimes, precisions or threads are compared only if --allow names what
     may differ.
+
+    Example: microbench compare results/my-board@onnxruntime results/my-board@openvino --allow runtime
     """
     from microbench.report.comparison.ratios import compare_records
     from microbench.report.comparison.selection import read_selections

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from microbench.commands.trained import INPUT_SCALE_HELP, input_scale_of, make_folder, newest_run
+from microbench.commands import options
+from microbench.commands.weights import input_scale_of, make_folder, newest_run
 from microbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,20 +32,18 @@ _PANEL_IMAGES = 4
 @click.argument("weights", type=click.Path(path_type=Path), required=False)
 @click.option("--data-set", default=_GENERATED, show_default=True, help="camvid, cityscapes, bdd100k or generated.")
 @click.option("--split", help="train, val or test [default: test, or val where test has no public labels].")
-@click.option("--data", "root", type=click.Path(path_type=Path), help="Folder of the data set.")
+@options.data_folder
 @click.option(
     "--runtime",
     default=_TORCH,
     show_default=True,
-    help="torch, for images of any size, or an engine of `microbench doctor`'s list, whose own scores are judged.",
+    help="torch, for images of any size, or an inference runtime by its name in `microbench doctor`.",
 )
-@click.option(
-    "--precision", default="fp32", show_default=True, help="fp32, tf32, fp16, bf16 or int8, as the engine has it."
-)
-@click.option("--input-scale", type=click.FloatRange(min=0, min_open=True), help=INPUT_SCALE_HELP)
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+@options.precision
+@options.input_scale
+@options.device
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results [default: beside the weights].")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")  # fmt: skip
+@options.as_json
 def evaluate(
     weights: Path | None,
     data_set: str,
@@ -59,9 +58,11 @@ def evaluate(
 ) -> None:
     """Mean IoU of the network in the file WEIGHTS, at the labels' full resolution.
 
-    Without WEIGHTS: of the newest run that `microbench train` left in runs/. The results are confusion.json,
+    Without WEIGHTS, the newest run of `microbench train` in runs/ is evaluated. The results are confusion.json,
     confusions.npz (one confusion matrix an image) and panels.png, which shows predictions beside the truth. An int8
     engine is calibrated on images of the training split.
+
+    Example: microbench evaluate runs/mine/network.safetensors --data-set camvid --data CamVid/ --runtime openvino
     """
     import dataclasses
 
@@ -101,7 +102,7 @@ def _require_same_classes(network: nn.Module, samples: SegmentationDataset) -> N
 
 
 class _Target(NamedTuple):
-    """What the network is to run in, as the user asks for it."""
+    """The engine that the user requested."""
 
     runtime: str
     precision: str
@@ -113,7 +114,7 @@ class _Target(NamedTuple):
 def _predictor(
     network: nn.Module, samples: SegmentationDataset, root: Path | None, target: _Target
 ) -> Iterator[tuple[Predictor, dict[str, str]]]:
-    """What finds the classes, and how the results name it."""
+    """The predictor, and what the results say about its engine."""
     import torch
 
     from lpsnet.evaluation import RuntimePredictor, ScaledPredictor, TorchPredictor, scaled
@@ -184,13 +185,13 @@ def _draw_panel(predictor: Predictor, samples: SegmentationDataset, folder: Path
 
 
 def _spread(count: int, wanted: int) -> list[int]:
-    """At most `wanted` indices below `count`, at equal distances, so that all parts of a drive are there."""
+    """At most `wanted` indices below `count`, evenly spaced, so that all parts of a drive are represented."""
     number = min(count, wanted)
     return [(2 * index + 1) * count // (2 * number) for index in range(number)]
 
 
 def _identity(weights: Path) -> dict[str, str]:
-    """Which file it was, wherever it may lie later."""
+    """Which file it was, even if it is moved later."""
     import hashlib
 
     return {
@@ -218,6 +219,6 @@ def _print(evaluation: Evaluation) -> None:
     )
     if evaluation.left_out:
         names = ", ".join(evaluation.left_out)
-        click.echo(f"Left out of the mean, as neither truth nor prediction holds them: {names}")
+        click.echo(f"Left out of the mean, as they occur in neither the truth nor the prediction: {names}")
     if evaluation.data_set == _GENERATED:
         click.echo("The images are generated: these values say nothing about real streets.")

@@ -1,4 +1,4 @@
-"""`microbench import`: bring records home from another machine."""
+"""`microbench import`: add records that were measured on another machine."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ from pathlib import Path
 
 import click
 
+from microbench.commands import options
+
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--machine", help="Name of the folder they go to [default: from the processor that the records name].")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of all machines' results.",
-)
+@options.results
 def import_records(files: tuple[Path, ...], machine: str | None, results: Path) -> None:
-    """Add records that were measured elsewhere to the results of their machine.
+    """Add records that were measured on another machine to the results.
 
     A FILE is a .jsonl file, or a folder, .tar.gz or .zip with such files in it, the folder of a bundle for example.
-    Records that are there already are skipped.
+    Records that are already there are skipped.
+
+    Example: microbench import for-my-board/results --machine my-board
     """
     from microbench.bundle.homecoming import gather, merge
     from microbench.experiments import EXPERIMENTS
 
     arrivals = merge(gather(files), results, EXPERIMENTS.names, machine)
     for arrival in arrivals:
-        click.echo(f"{arrival.path}: {arrival.added} added, {arrival.known} known already")
+        click.echo(f"{arrival.path}: {arrival.added} added, {arrival.known} already there")
     for name in dict.fromkeys(arrival.machine for arrival in arrivals):
         experiments = " ".join(arrival.experiment for arrival in arrivals if arrival.machine == name)
         place = "" if results == Path("results") else f" --results {results}"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from microbench.commands.trained import INPUT_SCALE_HELP, input_scale_of, make_folder
+from microbench.commands import options
+from microbench.commands.weights import input_scale_of, make_folder
 from microbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mp
     help="Data set in whose colours classes are drawn [default: the first of camvid, cityscapes, bdd100k and generated "
     "with as many classes as the network].",
 )
-@click.option("--input-scale", type=click.FloatRange(min=0, min_open=True), help=INPUT_SCALE_HELP)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")  # fmt: skip
+@options.input_scale
+@options.as_json
 def predict(
     weights: Path,
     sources: tuple[Path, ...],
@@ -36,11 +37,13 @@ def predict(
     input_scale: float | None,
     as_json: bool,
 ) -> None:
-    """Find the class of every pixel of images, by the network in the file WEIGHTS.
+    """Predict the class of every pixel of images with the network in the file WEIGHTS.
 
     SOURCE is a folder of images, such as a video's frames, or an image file; several may be given. Each image gets
     masks/NAME.png, whose 8-bit pixels are class indices that a viewer shows in the classes' colours, and
     overlays/NAME.png, the colours over the image; both have the image's size.
+
+    Example: microbench predict runs/mine/network.safetensors frames/ --out predictions
     """
     import lpsnet
     from lpsnet.colours import as_indexed_picture, as_picture, overlaid

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from microbench.errors import InputError
-
-if TYPE_CHECKING:
-    from microbench.report.html import Report
+from microbench.commands import options
 
 
 @click.command("report")
 @click.option(
     "--machine", "machines", multiple=True, help="Machine to show; repeat for several side by side [default: this one]."
 )
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of all machines' results.",
-)
+@options.results
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="The HTML file [default: report.html in the machine's folder; of several machines, in that of all results].",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the verdicts and every number as one JSON object.")
+@options.as_json
 def report(machines: tuple[str, ...], results: Path, out: Path | None, as_json: bool) -> None:
-    """Judge LPS-Net's three principles on what is recorded, and write it as one HTML file that needs no network.
+    """Judge LPS-Net's three principles on the recorded measurements, and write one HTML file that needs no network.
 
-    Nothing is measured. What is missing is named with the command that measures it.
+    Nothing is measured. For each experiment that is not recorded, the report gives the command that measures it.
+
+    Example: microbench report --machine my-board
     """
     from microbench.measure.environment import machine_name
+    from microbench.studies.report import write_report
 
     path, page = write_report(machines or (machine_name(),), results, out)
     if as_json:
@@ -44,29 +37,3 @@ def report(machines: tuple[str, ...], results: Path, out: Path | None, as_json: 
     else:
         click.echo(page.as_text())
         click.echo(f"Written: {path}")
-
-
-def write_report(machines: tuple[str, ...], results: Path, out: Path | None = None) -> tuple[Path, Report]:
-    """Write the report.
-
-    Args:
-        machines: names of folders in `results`.
-        results: the folder of all results.
-        out: the file; None for report.html in the machine's folder, or in `results` for several machines.
-
-    Returns:
-        The file, and what stands in it.
-
-    Raises:
-        InputError: a machine without records, or a file that cannot be written.
-    """
-    from microbench.experiments.reporting import report_page
-    from microbench.report.html import render_html
-
-    page = report_page(machines, results)
-    path = out or (results / machines[0] if len(page.machines) == 1 else results) / "report.html"
-    try:
-        path.write_text(render_html(page), "utf-8")
-    except OSError as error:
-        raise InputError(f"out {str(path)!r} cannot be written: {error.strerror}.") from error
-    return path, page

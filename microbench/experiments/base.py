@@ -6,14 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
-
-from microbench.experiments.network import NetworkChoice
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.registry import Extends, Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from microbench.experiments.network import NetworkChoice
 
 
 @dataclass(frozen=True)

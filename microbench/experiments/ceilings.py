@@ -14,6 +14,8 @@ from microbench.measure.workload import WorkloadSpec
 from microbench.models.build import build_workload
 from microbench.report.tables.blocks import ceiling_table
 
+CEILINGS = "ceilings"
+
 _MATRIX_SIDE = 768
 _STREAM_VALUES = 16 * 2**20
 """64 MiB in and 64 MiB out: more than the private caches hold."""
@@ -29,11 +31,11 @@ class _Negate(nn.Module):
         return -values
 
 
-@EXPERIMENTS.register("ceilings")
+@EXPERIMENTS.register(CEILINGS)
 class Ceilings(Experiment):
     """A matrix product, and two stream copies: from memory and from cache."""
 
-    name = "ceilings"
+    name = CEILINGS
     title = "The roofline's ceilings: a matrix product and two stream copies"
 
     def specs(self) -> list[WorkloadSpec]:
@@ -52,8 +54,15 @@ class Ceilings(Experiment):
 
 def _spec(ceiling: str, make: Callable[[], nn.Module], shape: tuple[int, ...]) -> WorkloadSpec:
     return WorkloadSpec(
-        experiment="ceilings",
+        experiment=CEILINGS,
         name=ceiling,
         build=lambda: build_workload(ceiling, make, shape),
         axes={"ceiling": ceiling},
     )
+
+
+def with_ceilings(experiments: Sequence[Experiment]) -> list[Experiment]:
+    """The experiments, and the roofline's ceilings last if one of them times single blocks."""
+    if all(experiment.whole_networks for experiment in experiments):
+        return list(experiments)
+    return [*(experiment for experiment in experiments if experiment.name != CEILINGS), Ceilings()]

@@ -1,16 +1,19 @@
-"""Whole networks as workloads: what the tables have in common."""
+"""What the tables of whole networks share: the networks as workloads, and the size of their image."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import nn
 
 import lpsnet
+from microbench.errors import InputError
+from microbench.experiments.base import EXPERIMENTS, Experiment
 from microbench.experiments.parsing import parse_resolution
 from microbench.measure.workload import Axis, Workload, WorkloadSpec
 from microbench.models.build import build_workload
@@ -81,8 +84,35 @@ def _export(network: nn.Module, image: torch.Tensor) -> bytes:
     return buffer.getvalue()
 
 
-RESOLUTION_OPTION: dict[str, Any] = {
-    "help": "Height x width of the image in pixels [default: 1024x2048].",
-    "parse": parse_resolution,
-}
-"""Metadata of an experiment's field `resolution`: the command line makes an option of it."""
+@dataclass(frozen=True)
+class NetworkTable(Experiment):
+    """A table of whole networks, all on one image."""
+
+    whole_networks: ClassVar[bool] = True
+
+    resolution: tuple[int, int] = field(
+        default=(1024, 2048),
+        metadata={"help": "Height x width of the image in pixels [default: 1024x2048].", "parse": parse_resolution},
+    )
+    """(height, width) in pixels."""
+
+    def at_resolution(self, resolution: tuple[int, int]) -> Self:
+        """The same table with an image of `resolution` (height, width)."""
+        return dataclasses.replace(self, resolution=resolution)
+
+
+def make_experiments(names: Sequence[str], resolution: tuple[int, int] | None = None) -> list[Experiment]:
+    """The experiments called `names`, those of whole networks at `resolution` (height, width) if it is given.
+
+    Raises:
+        InputError: an unknown name, or a resolution that none of them takes.
+    """
+    experiments = [EXPERIMENTS.make(name) for name in dict.fromkeys(names)]
+    if resolution is None:
+        return experiments
+    if not any(isinstance(experiment, NetworkTable) for experiment in experiments):
+        raise InputError(f"resolution is an option of whole networks, and {', '.join(names)} has none.")
+    return [
+        experiment.at_resolution(resolution) if isinstance(experiment, NetworkTable) else experiment
+        for experiment in experiments
+    ]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import blocks
 import lpsnet
-from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
-from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, network_spec
+from microbench.experiments.base import EXPERIMENTS, Presentation
+from microbench.experiments.network import NetworkChoice, NetworkTable, network_spec
 from microbench.experiments.parsing import parse_milliseconds
 from microbench.experiments.width_search import Match, match, next_width
 from microbench.measure.record import Record
@@ -39,15 +39,13 @@ _FIRST_WIDTH = 12
 
 @EXPERIMENTS.register("table2")
 @dataclass(frozen=True)
-class Table2(Experiment):
+class Table2(NetworkTable):
     """B = {1, 2, 4, 7, 7}, C = {c, 2c, 4c, 8c, 8c}, R = {1, 1/4}, no interaction; only the block and c differ."""
 
     name = "table2"
     title = "Table 2: multi-path networks of seven blocks, at equal latency and at the paper's widths"
-    whole_networks = True
     has_accuracy = True
 
-    resolution: tuple[int, int] = field(default=(1024, 2048), metadata=RESOLUTION_OPTION)
     target_ms: float | None = field(
         default=None,
         metadata={

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import interactions
 import lpsnet
-from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
-from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, network_spec
+from microbench.experiments.base import EXPERIMENTS, Presentation
+from microbench.experiments.network import NetworkChoice, NetworkTable, network_spec
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.report.accuracy import accuracy_notes, read_accuracies
@@ -25,15 +25,12 @@ FIRST_IN_PAPER = "bilateral_b"
 
 @EXPERIMENTS.register("table3")
 @dataclass(frozen=True)
-class Table3(Experiment):
+class Table3(NetworkTable):
     """B = {1, 2, 4, 7, 7}, C = {16, 32, 64, 128, 128}, R = {1, 1/4}; only the interaction differs."""
 
     name = "table3"
     title = "Table 3: multi-path networks with six interactions and none"
-    whole_networks = True
     has_accuracy = True
-
-    resolution: tuple[int, int] = field(default=(1024, 2048), metadata=RESOLUTION_OPTION)
 
     def specs(self) -> list[WorkloadSpec]:
         """Each interaction after stages 3 and 4."""

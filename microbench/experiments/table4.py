@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lpsnet.family import STEPS
-from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
-from microbench.experiments.network import RESOLUTION_OPTION, NetworkChoice, network_spec
+from microbench.experiments.base import EXPERIMENTS, Presentation
+from microbench.experiments.network import NetworkChoice, NetworkTable, network_spec
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.report.accuracy import Accuracy, accuracy_sentence, read_accuracies
@@ -22,14 +22,11 @@ FULL_RESOLUTION_STEPS = (7, 8, 10)
 
 @EXPERIMENTS.register("table4")
 @dataclass(frozen=True)
-class Table4(Experiment):
+class Table4(NetworkTable):
     """Every step by the paper's protocol; S, M and L by the full-resolution protocol too."""
 
     name = "table4"
     title = "Table 4: the expansion steps of LPS-Net"
-    whole_networks = True
-
-    resolution: tuple[int, int] = field(default=(1024, 2048), metadata=RESOLUTION_OPTION)
 
     def specs(self) -> list[WorkloadSpec]:
         """Fifteen steps to the score maps."""

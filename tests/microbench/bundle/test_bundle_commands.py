@@ -15,7 +15,7 @@ from microbench.bundle import command as on_device
 from microbench.bundle.reader import open_bundle
 from microbench.experiments import EXPERIMENTS
 from microbench.experiments.base import Experiment, Presentation
-from microbench.experiments.campaign import with_ceilings
+from microbench.experiments.ceilings import with_ceilings
 from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
 from microbench.measure.record import Record
 from microbench.measure.workload import Workload, WorkloadSpec

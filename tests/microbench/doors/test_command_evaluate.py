@@ -100,7 +100,9 @@ def test_the_table_names_every_class_and_what_the_mean_leaves_out(
     (summary,) = (line for line in printed.splitlines() if "mIoU" in line)
     assert summary.startswith("camvid test, torch fp32 on cpu: mIoU 1.")
     assert summary.endswith(f" over 9 classes, pixel accuracy {share}%, 3 images")
-    assert "Left out of the mean, as neither truth nor prediction holds them: Pedestrian, Bicyclist" in printed
+    assert (
+        "Left out of the mean, as they occur in neither the truth nor the prediction: Pedestrian, Bicyclist" in printed
+    )
     assert "generated" not in printed
     assert {path.name for path in out.iterdir()} == {"confusion.json", "confusions.npz", "panels.png"}
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from microbench import studies
 from microbench.cli import cli
 from microbench.errors import InputError
-from microbench.experiments import EXPERIMENTS, campaign
-from microbench.experiments.recorded import recorded
+from microbench.experiments import EXPERIMENTS
+from microbench.studies.recorded import read_recorded
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "results"
@@ -159,8 +160,8 @@ def test_json_holds_verdicts_and_tables(results: Path, tmp_path: Path) -> None:
 def test_run_all_ends_with_the_report(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is measured is stood in for by what is recorded."""
     names = [name for name in EXPERIMENTS.names if name != "sweep"]
-    found = recorded(names, copied / MACHINE).records
-    monkeypatch.setattr(campaign, "conduct", lambda *_: found)
+    found = read_recorded(names, copied / MACHINE).records
+    monkeypatch.setattr(studies.run, "run_experiments", lambda *_: found)
     done = CliRunner().invoke(
         cli, ["run", "all", "--results", str(copied), "--machine", MACHINE], catch_exceptions=False
     )

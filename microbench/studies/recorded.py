@@ -1,4 +1,4 @@
-"""What is recorded of experiments, on this machine or another, ready to be shown."""
+"""`microbench show`: the latest records of experiments on one machine, in the order of their tables."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from microbench.errors import InputError, one_of
-from microbench.experiments.base import EXPERIMENTS, Experiment
-from microbench.experiments.bundling import at_resolution, takes_resolution
-from microbench.experiments.campaign import CEILINGS
+from microbench.experiments import EXPERIMENTS, Experiment
+from microbench.experiments.ceilings import CEILINGS
+from microbench.experiments.network import NetworkTable
 from microbench.experiments.parsing import parse_resolution
 from microbench.measure.record import Record
-from microbench.measure.store import latest, read_records
+from microbench.measure.store import latest, machine_folder, read_records
+from microbench.studies.run import Settings, run_experiments
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Recorded:
     ceilings: Sequence[Record]
 
 
-def recorded(names: Sequence[str], folder: Path, resolution: tuple[int, int] | None = None) -> Recorded:
+def read_recorded(names: Sequence[str], folder: Path, resolution: tuple[int, int] | None = None) -> Recorded:
     """Read the records of the experiments called `names`.
 
     Args:
@@ -44,13 +45,32 @@ def recorded(names: Sequence[str], folder: Path, resolution: tuple[int, int] | N
         if not own:
             there = ", ".join(sorted(path.stem for path in folder.glob("*.jsonl"))) or "nothing"
             raise InputError(f"experiment {name!r} is not recorded in {str(folder)!r}; recorded there: {there}.")
-        if takes_resolution(experiment):
+        if isinstance(experiment, NetworkTable):
             size = _one_resolution(name, own, resolution)
-            experiment = at_resolution(experiment, parse_resolution(size))
+            experiment = experiment.at_resolution(parse_resolution(size))
             own = [record for record in own if record.axes["resolution"] == size]
         experiments.append(experiment)
         records[name] = _ordered(experiment, own)
     return Recorded(experiments, records, _read(CEILINGS, folder))
+
+
+def look_up(name: str, machine: str, results: Path, *, measure: bool = False, runtime: str = "auto") -> Recorded:
+    """The records of one experiment, for a notebook.
+
+    Args:
+        name: of the experiment.
+        machine: name of its folder in `results`.
+        results: the folder of all results.
+        measure: first measure on this machine what is not recorded there, as `microbench run --quick` does.
+        runtime: in which to measure.
+
+    Raises:
+        InputError: nothing is recorded and `measure` is not set, or the runtime is not available.
+    """
+    folder = machine_folder(results, machine)
+    if measure:
+        run_experiments([EXPERIMENTS.make(name)], Settings(folder, runtimes=(runtime,), quick=True))
+    return read_recorded([name], folder)
 
 
 def _read(name: str, folder: Path) -> list[Record]:

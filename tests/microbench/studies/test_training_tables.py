@@ -12,9 +12,9 @@ from lpsnet.training import load_recipe
 from microbench.errors import InputError
 from microbench.experiments.base import Experiment, Presentation
 from microbench.experiments.network import NetworkChoice
-from microbench.experiments.training import Training, record_run, run_folder, train_tables, trained
 from microbench.measure.workload import WorkloadSpec
 from microbench.report.accuracy import accuracy_notes, miou_heading, read_accuracies
+from microbench.studies.train import Training, record_run, run_folder, train_network, train_tables
 
 TINY = Architecture((1, 1, 1, 1, 1), (4, 4, 8, 8, 8), (1, "1/4", 0))
 RECIPE = dataclasses.replace(
@@ -120,7 +120,7 @@ def test_kept_weights_are_those_that_were_evaluated(tmp_path: Path, monkeypatch:
 
     monkeypatch.chdir(tmp_path)
     run = run_folder(TRAINING, "tiny", 0)
-    trained(NetworkChoice(TINY).design(11), TRAINING, run, 0)
+    train_network(NetworkChoice(TINY).design(11), TRAINING, run, 0)
     folder = record_run(run, "tiny", TRAINING, 0, tmp_path / "results", keep_weights=True)
     network = lpsnet.load_network(folder / "network.safetensors")
     again = evaluate(TorchPredictor(network), data.make("generated", "test"))

@@ -1,4 +1,4 @@
-"""Where trained networks lie, what their training says about their use, and folders for what they find."""
+"""Files of trained weights: the newest one, the input scale it was trained with, and folders for results."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from microbench.errors import InputError
 
 _RUNS = Path("runs")
 
-INPUT_SCALE_HELP = (
-    "How many times an image is enlarged for the network to see it [default: as in training, where WEIGHTS lie in the "
-    "folder of their run; else 1]."
-)
-
 
 def newest_run() -> Path:
-    """The weights of the run that ended last, in the folder where `microbench train` leaves them.
+    """The weights of the run that ended last, in the folder that `microbench train` writes to.
 
     Raises:
         InputError: there is none.
@@ -24,12 +19,12 @@ def newest_run() -> Path:
 
     found = list(_RUNS.glob(f"*/{WEIGHTS}"))
     if not found:
-        raise InputError(f"no trained network is in {_RUNS}/: give WEIGHTS, or train one first by `microbench train`.")
+        raise InputError(f"no trained network is in {_RUNS}/: give WEIGHTS, or first run `microbench train`.")
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
 def input_scale_of(weights: Path) -> float:
-    """How many times images were enlarged in training; 1 where no recipe lies beside the weights.
+    """The factor by which images were enlarged in training; 1 if there is no recipe beside the weights.
 
     Raises:
         InputError: there is a recipe, but a damaged one.

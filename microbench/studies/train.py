@@ -1,4 +1,4 @@
-"""Fill the mIoU columns: train the networks of a table that are not trained yet, evaluate them, keep what came out."""
+"""`microbench train`, and `run --train`: train networks, evaluate them, and keep the outcome in the results."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def train_tables(
     results: Path,
     on_progress: OnProgress = lambda *_: None,
 ) -> None:
-    """Train and evaluate what the experiments' mIoU columns lack; goes on where an earlier call was stopped.
+    """Train and evaluate the networks that the experiments' mIoU columns lack; a stopped run is resumed.
 
     Args:
-        experiments: those without networks to train are passed over.
+        experiments: those without networks to train are skipped.
         training: how.
         seeds: one run of each network for each.
         results: the folder of all results.
@@ -75,11 +75,11 @@ def train_tables(
                 name = network_name(experiment.name, row)
                 if not _is_recorded(_result_folder(results, training, name, seed), recipe):
                     run = run_folder(training, name, seed)
-                    trained(choice.design(classes), training, run, seed, on_progress)
+                    train_network(choice.design(classes), training, run, seed, on_progress)
                     record_run(run, name, training, seed, results, on_progress)
 
 
-def trained(
+def train_network(
     design: lpsnet.Design, training: Training, run: Path, seed: int, on_progress: OnProgress = lambda *_: None
 ) -> Path:
     """The file of weights of a network that was trained in the folder `run`, now or earlier.
@@ -92,12 +92,12 @@ def trained(
     is_measured = recipe.validation_split != "none"
     validation_set = data.make(recipe.data_set, recipe.validation_split, training.root) if is_measured else None
 
-    def tell(progress: Progress) -> None:
+    def report_progress(progress: Progress) -> None:
         iou = "" if progress.mean_iou is None else f", mIoU {100 * progress.mean_iou:.1f}"
         text = f"{run.name}: loss {progress.loss:.3f}{iou}, {progress.images_per_s:.1f} images/s"
         on_progress(text, progress.step / progress.iterations)
 
-    return train(design, recipe, training_set, validation_set, run, seed=seed, on_progress=tell)
+    return train(design, recipe, training_set, validation_set, run, seed=seed, on_progress=report_progress)
 
 
 def record_run(

@@ -4,8 +4,7 @@ import random
 import shutil
 from pathlib import Path
 
-from microbench.experiments.lookup import look_up
-from microbench.experiments.recorded import recorded
+from microbench.studies.recorded import look_up, read_recorded
 
 RESULTS = Path(__file__).parents[3] / "results"
 
@@ -14,7 +13,7 @@ def test_rows_are_shown_in_the_experiments_order(tmp_path: Path) -> None:
     lines = (RESULTS / "xeon-2-cores" / "figure5.jsonl").read_text().splitlines(keepends=True)
     random.Random(1).shuffle(lines)
     (tmp_path / "figure5.jsonl").write_text("".join(lines))
-    found = recorded(["figure5"], tmp_path).records["figure5"]
+    found = read_recorded(["figure5"], tmp_path).records["figure5"]
     widths = [int(record.axes["width"]) for record in found]
     assert widths == sorted(widths)
     assert len(widths) == len(lines)

@@ -1,4 +1,4 @@
-"""How the records of experiments are shown, whether they were measured now or elsewhere."""
+"""Print the tables of experiments, for `run` and `show`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import click
 from microbench.commands.console import print_table
 
 if TYPE_CHECKING:
-    from microbench.experiments.base import Experiment
+    from microbench.experiments import Experiment
     from microbench.measure.record import Record
 
 
-def present(
+def print_experiments(
     experiments: Sequence[Experiment],
     records: Mapping[str, Sequence[Record]],
     ceilings: Sequence[Record],
@@ -25,15 +25,15 @@ def present(
     title: str,
     as_json: bool,
 ) -> None:
-    """Draw the figures, write the tables, and print what they say.
+    """Draw the figures, write the tables, and print tables and findings.
 
     Args:
-        experiments: whose records are shown.
+        experiments: whose records to show.
         records: by the experiment's name.
         ceilings: of the "ceilings" experiment in the same configurations.
         folder: the machine's results folder, named after it; figures and tables go there.
-        title: what was asked for, for machines.
-        as_json: print one JSON object in place of tables and sentences.
+        title: what was requested, for the JSON object.
+        as_json: print one JSON object instead of tables and sentences.
     """
     from microbench.report.dataframe import to_dataframe
     from microbench.report.tables.files import write_table

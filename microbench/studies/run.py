@@ -1,21 +1,20 @@
-"""Conduct experiments: settle how each is run, time what is missing, and go on until no experiment asks for more."""
+"""`microbench run`: time what the experiments ask for and the records lack, until none asks for more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from microbench.experiments.base import EXPERIMENTS, Experiment
+from microbench.experiments.base import Experiment
+from microbench.experiments.ceilings import CEILINGS, with_ceilings
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.runs.runner import Plan, Target, run
 from microbench.runs.settings import Settings, plan_of
 
-__all__ = ["CEILINGS", "Settings", "conduct"]
-
-CEILINGS = "ceilings"
+__all__ = ["CEILINGS", "Settings", "run_experiments"]
 
 
-def conduct(
+def run_experiments(
     experiments: Sequence[Experiment],
     settings: Settings,
     on_progress: Callable[[str, float], None] = lambda *_: None,
@@ -35,7 +34,7 @@ def conduct(
     """
     experiments = with_ceilings(experiments)
     records: dict[str, list[Record]] = {experiment.name: [] for experiment in experiments}
-    # One bad setting is told before any of them costs time.
+    # All plans are checked before any of them costs time.
     plans = [
         (group, _plan(group, settings))
         for whole_networks in (False, True)
@@ -45,16 +44,9 @@ def conduct(
         _add(records, run(plan, on_progress))
         for target in plan.targets:
             while not settings.quick and (further := _further(group, records, target)):
-                asked = Plan(further, [target], plan.policy, plan.folder, fresh=False)
-                _add(records, run(asked, on_progress))
+                extended = Plan(further, [target], plan.policy, plan.folder, fresh=False)
+                _add(records, run(extended, on_progress))
     return records
-
-
-def with_ceilings(experiments: Sequence[Experiment]) -> list[Experiment]:
-    """The experiments, and the roofline's ceilings last where one of blocks is among them."""
-    if all(experiment.whole_networks for experiment in experiments):
-        return list(experiments)
-    return [*(experiment for experiment in experiments if experiment.name != CEILINGS), EXPERIMENTS.make(CEILINGS)]
 
 
 def _plan(group: Sequence[Experiment], settings: Settings) -> Plan:

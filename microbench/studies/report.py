@@ -1,4 +1,4 @@
-"""Put the report together: what is recorded on each machine, judged and shown."""
+"""`microbench report`: the verdicts, tables and figures of what is recorded on each machine."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from microbench.errors import InputError
-from microbench.experiments.base import EXPERIMENTS, Experiment
-from microbench.experiments.bundling import takes_resolution
+from microbench.experiments import EXPERIMENTS, Experiment
 from microbench.experiments.figure5 import PANELS
+from microbench.experiments.network import NetworkTable
 from microbench.experiments.parsing import parse_resolution
-from microbench.experiments.recorded import Recorded, recorded
 from microbench.experiments.table2 import Table2
 from microbench.experiments.table3 import Table3
 from microbench.measure.environment import Environment
@@ -20,10 +19,11 @@ from microbench.measure.store import latest, machine_folder, read_records
 from microbench.report.accuracy import read_accuracies
 from microbench.report.dataframe import to_dataframe
 from microbench.report.figures.roofline import draw_roofline
-from microbench.report.html import MachineReport, Report, RowQuality, Section, TargetVerdicts
+from microbench.report.html import MachineReport, Report, RowQuality, Section, TargetVerdicts, render_html
 from microbench.report.labels import configuration_label
 from microbench.report.published import PAPER_RESOLUTION
 from microbench.report.verdicts import Missing, judge_block, judge_interaction, judge_widths
+from microbench.studies.recorded import Recorded, read_recorded
 
 ORDER = ("figure4", "figure5", "table2", "table3", "table4", "sweep", "ceilings")
 """In which the experiments are shown; others, a user's own, follow."""
@@ -38,7 +38,30 @@ Shown = Mapping[str, tuple[Experiment, Sequence[Record]]]
 """The experiments that are recorded on a machine, by name."""
 
 
-def report_page(machines: Sequence[str], results: Path) -> Report:
+def write_report(machines: tuple[str, ...], results: Path, out: Path | None = None) -> tuple[Path, Report]:
+    """Write the report as one HTML file.
+
+    Args:
+        machines: names of folders in `results`.
+        results: the folder of all results.
+        out: the file; None for report.html in the machine's folder, or in `results` for several machines.
+
+    Returns:
+        The file, and its content.
+
+    Raises:
+        InputError: a machine without records, or a file that cannot be written.
+    """
+    report = build_report(machines, results)
+    path = out or (results / machines[0] if len(report.machines) == 1 else results) / "report.html"
+    try:
+        path.write_text(render_html(report), "utf-8")
+    except OSError as error:
+        raise InputError(f"out {str(path)!r} cannot be written: {error.strerror}.") from error
+    return path, report
+
+
+def build_report(machines: Sequence[str], results: Path) -> Report:
     """The report of these machines, one beside the other; their figures are drawn anew.
 
     Args:
@@ -86,10 +109,10 @@ def _is_shown(name: str, shown: Shown) -> bool:
 
 def _recorded(name: str, folder: Path) -> Recorded:
     """The experiment's records; of whole networks, those at the paper's size or, without any, at the first one."""
-    if not takes_resolution(EXPERIMENTS.make(name)):
-        return recorded([name], folder)
+    if not isinstance(EXPERIMENTS.make(name), NetworkTable):
+        return read_recorded([name], folder)
     sizes = [str(record.axes["resolution"]) for record in latest(read_records(folder / f"{name}.jsonl"))]
-    return recorded([name], folder, parse_resolution(PAPER_RESOLUTION if PAPER_RESOLUTION in sizes else sizes[0]))
+    return read_recorded([name], folder, parse_resolution(PAPER_RESOLUTION if PAPER_RESOLUTION in sizes else sizes[0]))
 
 
 def _section(name: str, shown: Shown, ceilings: Sequence[Record], folder: Path) -> Section:

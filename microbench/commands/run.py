@@ -1,0 +1,246 @@
+"""`microbench run`: time an experiment, or all of them, on this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from microbench.commands import options
+from microbench.commands.console import progress_bar
+from microbench.errors import EXIT_ROWS_FAILED
+from microbench.extras import requires_extra
+
+if TYPE_CHECKING:
+    from microbench.experiments import Experiment
+    from microbench.experiments.sweep import Sweep
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Experiments(click.Group):
+    """One subcommand for each registered experiment."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        from microbench.experiments import EXPERIMENTS
+
+        return [*EXPERIMENTS.names, *super().list_commands(context)]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        declared = super().get_command(context, name)
+        if declared is not None:
+            return declared
+        from microbench.experiments import EXPERIMENTS
+
+        if name not in EXPERIMENTS.names:
+            return None
+        return _sweep_command() if name == "sweep" else _experiment_command(name)
+
+
+@click.group("run", cls=_Experiments)
+def run() -> None:
+    """Time an experiment on this machine, draw its figures and write its tables.
+
+    Rows that are already recorded are not timed again, so a stopped run continues where it ended.
+
+    Example: microbench run figure4
+    """
+
+
+def run_options(command: Command) -> Command:
+    """Add the options that all experiments share."""
+    shared = [
+        options.runtimes,
+        options.precisions,
+        options.device,
+        options.timings,
+        options.l2_states,
+        options.threads,
+        click.option("--ci", "ci_target", type=float,
+                     help="Sample until the half width of the 95% interval is this share of the latency "
+                          "[default: 0.01 for blocks, 0.02 for whole networks]."),
+        click.option("--budget", "row_budget_s", type=float,
+                     help="Stop sampling a row after this many seconds, even if its interval is still wider "
+                          "[default: 6 for blocks, 5 for whole networks]."),
+        click.option("--quick", is_flag=True,
+                     help="A first look: intervals three times as wide, no width search, no full-resolution rows."),
+        click.option("--fresh", is_flag=True, help="Also measure rows that are already recorded."),
+        options.results,
+        options.machine,
+        options.as_json,
+    ]  # fmt: skip
+    for option in reversed(shared):
+        command = option(command)
+    return command
+
+
+def training_options(command: Command) -> Command:
+    """Add the options of a table whose mIoU column can be filled."""
+    own = [
+        click.option("--train", "recipe_name", metavar="RECIPE",
+                     help="First train the networks whose mIoU is missing, by this recipe."),
+        options.data_folder,
+        click.option("--seed", "seeds", type=int, multiple=True, default=(0,), show_default=True,
+                     help="Seed of the trainings. Repeat it to train each network several times."),
+    ]  # fmt: skip
+    for option in reversed(own):
+        command = option(command)
+    return command
+
+
+def _experiment_command(name: str) -> click.Command:
+    """The subcommand of an experiment; its fields that have a help text become options."""
+    from microbench.experiments import EXPERIMENTS
+
+    constructor: Any = EXPERIMENTS.get(name)
+    fields = [field for field in getattr(constructor, "__dataclass_fields__", {}).values() if "help" in field.metadata]
+
+    @run_options
+    def command(**values: Any) -> None:
+        texts = {field: values.pop(field.name) for field in fields}
+        given = {field.name: field.metadata["parse"](text) for field, text in texts.items() if text is not None}
+        experiment = constructor(**given)
+        recipe, root, seeds = (values.pop(option, None) for option in ("recipe_name", "root", "seeds"))
+        if recipe is not None:
+            _train([experiment], recipe, root, seeds, values["results"], quiet=values["as_json"])
+        _time([experiment], name, **values)
+
+    for field in fields:
+        flag = "--" + field.name.replace("_", "-")
+        command = click.option(flag, field.name, help=field.metadata["help"])(command)
+    if constructor.has_accuracy:
+        command = training_options(command)
+    help_text = f"{constructor.title}.\n\nExample: microbench run {name} --quick"
+    return click.command(name, help=help_text, short_help=constructor.title)(command)
+
+
+def _sweep_command() -> click.Command:
+    @click.command("sweep", short_help="Any blocks over widths, resolutions, strides, batch sizes and depths")
+    @click.option(
+        "--block",
+        "block_texts",
+        multiple=True,
+        help="Block, with options if any: conv3x3, inverted_residual:expansion=4; repeatable [default: all].",
+    )
+    @click.option(
+        "--width", "widths", default="8..64:8", show_default=True, help="Output channels: 8,16,32 or 1..17 or 8..72:8."
+    )
+    @click.option("--in-width", type=int, help="Input channels [default: as many as output channels].")
+    @click.option(
+        "--resolution",
+        "resolutions",
+        multiple=True,
+        default=("128x128",),
+        show_default=True,
+        help="Height x width of the input map; repeatable.",
+    )
+    @click.option("--stride", "strides", type=int, multiple=True, default=(1,), show_default=True, help="1 or 2.")
+    @click.option(
+        "--batch", "batches", type=int, multiple=True, default=(1,), show_default=True, help="Images per run."
+    )
+    @click.option(
+        "--depth", "depths", type=int, multiple=True, default=(1,), show_default=True, help="Blocks in a stack."
+    )
+    @run_options
+    def command(**values: Any) -> None:
+        """A sweep of blocks over widths, resolutions, strides, batch sizes and depths of stack.
+
+        Every combination is one row; all runtimes and precisions are sampled side by side.
+
+        Example: microbench run sweep --block conv3x3 --block ghost --width 8..64:8
+        """
+        names = ("block_texts", "widths", "in_width", "resolutions", "strides", "batches", "depths")
+        _time([_sweep(**{name: values.pop(name) for name in names})], "sweep", **values)
+
+    return command
+
+
+def _sweep(
+    block_texts: Sequence[str],
+    widths: str,
+    in_width: int | None,
+    resolutions: Sequence[str],
+    strides: tuple[int, ...],
+    batches: tuple[int, ...],
+    depths: tuple[int, ...],
+) -> Sweep:
+    import blocks
+    from microbench.experiments.parsing import parse_resolution, parse_widths
+    from microbench.experiments.sweep import Axes, BlockChoice, Sweep
+
+    return Sweep(
+        Axes(
+            blocks=tuple(BlockChoice.parse(text) for text in block_texts or blocks.NAMES),
+            widths=parse_widths(widths),
+            in_width=in_width,
+            resolutions=tuple(parse_resolution(text) for text in resolutions),
+            strides=strides,
+            batches=batches,
+            depths=depths,
+        )
+    )
+
+
+@run.command("all", short_help="Every figure and table, and the report")
+@run_options
+def run_all(**values: Any) -> None:
+    """Time every figure and table of the paper side by side, and write the report.
+
+    Example: microbench run all
+    """
+    from microbench.experiments import EXPERIMENTS
+
+    experiments = [EXPERIMENTS.make(name) for name in EXPERIMENTS.names]
+    _time([experiment for experiment in experiments if experiment.in_all], "all", with_report=True, **values)
+
+
+def _train(
+    experiments: Sequence[Experiment],
+    recipe_name: str,
+    root: Path | None,
+    seeds: Sequence[int],
+    results: Path,
+    *,
+    quiet: bool,
+) -> None:
+    """Train the networks whose mIoU the experiments' tables lack."""
+    with requires_extra("train"):
+        from microbench.studies.train import Training, train_tables
+    from lpsnet.training import load_recipe
+
+    training = Training(load_recipe(recipe_name), Path(recipe_name).stem, root)
+    with progress_bar(quiet=quiet) as on_progress:
+        train_tables(experiments, training, seeds, results, on_progress)
+
+
+def _time(
+    experiments: Sequence[Experiment],
+    title: str,
+    *,
+    results: Path,
+    machine: str | None,
+    as_json: bool,
+    with_report: bool = False,
+    **settings: Any,
+) -> None:
+    """Time the experiments, print their tables, and exit with 1 if some rows failed."""
+    from microbench.commands.printing import print_experiments
+    from microbench.measure.environment import machine_name
+    from microbench.measure.store import machine_folder
+    from microbench.studies.run import CEILINGS, Settings, run_experiments
+
+    name = machine or machine_name()
+    folder = machine_folder(results, name)
+    with progress_bar(quiet=as_json) as on_progress:
+        records = run_experiments(experiments, Settings(folder, **settings), on_progress)
+    print_experiments(experiments, records, records.get(CEILINGS, []), folder, title=title, as_json=as_json)
+    if with_report:
+        from microbench.studies.report import write_report
+
+        path, _ = write_report((name,), results)
+        click.echo(f"Report: {path}", err=as_json)
+    if any(record.error for own in records.values() for record in own):
+        sys.exit(EXIT_ROWS_FAILED)

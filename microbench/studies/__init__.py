@@ -1,0 +1,1 @@
+"""What each command does with experiments: run them, read what is recorded, bundle, train, report."""

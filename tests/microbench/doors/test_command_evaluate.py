@@ -174,7 +174,7 @@ def test_without_any_run_the_command_that_makes_one_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert microbench("evaluate", code=2) == (
-        "microbench: no trained network is in runs/: give WEIGHTS, or train one first by `microbench train`.\n"
+        "microbench: no trained network is in runs/: give WEIGHTS, or first run `microbench train`.\n"
     )
 
 

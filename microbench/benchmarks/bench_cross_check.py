@@ -17,6 +17,7 @@ from microbench.experiments.figure4 import Figure4
 from microbench.measure.measurement import Measurement
 from microbench.measure.sampler import Outcome, Policy, Row, sample
 from microbench.measure.workload import Workload
+from microbench.runtimes.signal_stack import unchanged_signal_stack
 
 AGREEMENT = 0.05
 
@@ -36,8 +37,9 @@ def plain_openvino(workload: Workload) -> Callable[[], Any]:
     import openvino
 
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    core = openvino.Core()
-    request = core.compile_model(core.read_model(workload.onnx_model), "CPU", settings).create_infer_request()
+    with unchanged_signal_stack():
+        core = openvino.Core()
+        request = core.compile_model(core.read_model(workload.onnx_model), "CPU", settings).create_infer_request()
     inputs = list(workload.inputs.values())
     return lambda: request.infer(inputs, share_inputs=True, share_outputs=True)
 

@@ -14,6 +14,7 @@ from microbench.runtimes.base import RUNTIMES, Runtime
 from microbench.runtimes.kernels import describe_kernels
 from microbench.runtimes.kernels.openvino import openvino_kernels
 from microbench.runtimes.quantize import to_int8
+from microbench.runtimes.signal_stack import unchanged_signal_stack
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 
@@ -37,24 +38,25 @@ class OpenVino(Runtime):
         """See the base class."""
         import openvino
 
-        core = openvino.Core()
         hint = _HINTS[configuration.precision]
         needed = {"bf16": "BF16", "f16": "FP16"}.get(hint)
-        if needed and needed not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise ValueError(f"this processor has no {configuration.precision} arithmetic for OpenVINO")
         onnx_model = workload.onnx_model
         if configuration.precision == "int8":
             onnx_model = to_int8(workload)
-        compiled = core.compile_model(
-            core.read_model(onnx_model),
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "LATENCY",
-                "NUM_STREAMS": 1,
-                "INFERENCE_NUM_THREADS": configuration.threads,
-                "INFERENCE_PRECISION_HINT": hint,
-            },
-        )
+        with unchanged_signal_stack():
+            core = openvino.Core()
+            if needed and needed not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+                raise ValueError(f"this processor has no {configuration.precision} arithmetic for OpenVINO")
+            compiled = core.compile_model(
+                core.read_model(onnx_model),
+                "CPU",
+                {
+                    "PERFORMANCE_HINT": "LATENCY",
+                    "NUM_STREAMS": 1,
+                    "INFERENCE_NUM_THREADS": configuration.threads,
+                    "INFERENCE_PRECISION_HINT": hint,
+                },
+            )
         return _OpenVinoSession(compiled, inputs, worker_threads=configuration.threads > 1)
 
 

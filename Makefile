@@ -5,10 +5,6 @@ BIN := $(VENV)/bin
 # A chosen results folder name, say: make reproduce RUN="--machine my-board --runtime openvino"
 RUN ?=
 
-# What loads every inference runtime into one process is tested in a process of its own: behind two thousand other tests, whose
-# libraries and threads are still there, it has crashed.
-APART := tests/microbench/runtimes tests/test_documents.py tests/test_notebooks.py
-
 .PHONY: setup test check gate reproduce benchmark
 
 setup: $(VENV)/installed
@@ -24,8 +20,7 @@ reproduce: setup
 	$(BIN)/microbench run all $(RUN)
 
 test: setup
-	$(BIN)/pytest tests $(addprefix --ignore=,$(APART))
-	$(BIN)/pytest $(APART) microbench/benchmarks
+	$(BIN)/pytest
 
 # What CI checks besides the tests.
 check: setup

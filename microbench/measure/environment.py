@@ -19,7 +19,9 @@ _LIBRARIES = (
     "numpy", "torch", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "pycuda", "nvidia-ml-py",
     "fvcore", "lpsnet-microbench",
 )  # fmt: skip
-_VECTOR_FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8", "asimd")
+_VECTOR_FLAGS = (
+    "avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8", "asimd",
+)  # fmt: skip
 _CPUINFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 _MACHINE_ID = Path("/etc/machine-id")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import platform
 import tempfile
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Collection, Iterator, Optional
 
+from microbench.measure.environment import fingerprint
 from microbench.measure.workload import Workload
 
 
@@ -19,7 +21,8 @@ def to_int8(workload: Workload, *, symmetric: bool = False) -> bytes:
     Args:
         workload: its float32 model is quantised; the activations' ranges are read off its calibration inputs,
             or off its inputs where it has none.
-        symmetric: activations too as signed values about zero, and biases left in float32: what TensorRT reads.
+        symmetric: activations too as signed values about zero, and biases left in float32: what TensorRT reads. Other
+            models are for this processor, and have weights of 7 bits where it `saturates_int8`.
 
     Returns:
         The serialised model with QuantizeLinear/DequantizeLinear pairs.
@@ -42,11 +45,26 @@ def to_int8(workload: Workload, *, symmetric: bool = False) -> bytes:
             _Calibration(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
+            reduce_range=not symmetric and saturates_int8(platform.machine(), fingerprint().cpu_flags),
             activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             extra_options={"ActivationSymmetric": symmetric, "QuantizeBias": not symmetric},
         )
         return quantised.read_bytes()
+
+
+def saturates_int8(machine: str, cpu_flags: Collection[str]) -> bool:
+    """Whether sums of two products of unsigned and signed bytes are cut off at 16 bits, as on x86 without VNNI.
+
+    Outputs are then wrong unless weights keep to 7 bits, for which 255 * 64 * 2 still fits
+    (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html, "When and why do I need to try
+    U8U8?"). Where a system does not list the processor's extensions, it is taken to have none.
+
+    >>> saturates_int8("x86_64", ["avx2", "fma"]), saturates_int8("x86_64", ["avx2", "avx_vnni"])
+    (True, False)
+    """
+    x86 = machine.lower() in ("x86_64", "amd64", "i386", "i686", "x86")
+    return x86 and not {"avx512_vnni", "avx_vnni"}.intersection(cpu_flags)
 
 
 @contextlib.contextmanager

@@ -8,8 +8,8 @@ first's. Python installs its handlers with SA_ONSTACK, so the next signal that P
 once a torch DataLoader has workers) kills the process with SIGSEGV, as the kernel cannot write the signal's frame.
 
 When the stack is put back as soon as the plugin is there, the plugin, which looks whether its stack is still in use
-before it puts anything back, changes nothing when it is destroyed: in whatever order, on whatever thread, by `close`, by
-garbage collection or with an exception's traceback. `docs/known-faults.md` has a program that shows the fault.
+before it puts anything back, changes nothing when it is destroyed: in whatever order, on whatever thread, by `close`,
+by garbage collection or with an exception's traceback. `docs/known-faults.md` has a program that shows the fault.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import interactions
 import lpsnet
 from lpsnet import Architecture, FullResolutionArgmax
 from microbench.errors import InputError
+from microbench.runtimes.signal_stack import unchanged_signal_stack
 
 Array = NDArray[Any]
 Train = Callable[[nn.Module], None]
@@ -40,9 +41,10 @@ def by_onnxruntime(model: bytes, image: Array) -> Array:
 
 def by_openvino(model: bytes, image: Array) -> Array:
     # At full precision, as OpenVINO may choose bfloat16 by itself.
-    compiled = openvino.Core().compile_model(
-        openvino.Core().read_model(io.BytesIO(model)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-    )
+    with unchanged_signal_stack():
+        compiled = openvino.Core().compile_model(
+            openvino.Core().read_model(io.BytesIO(model)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+        )
     output: Array = compiled({"image": image})[0]
     return output
 

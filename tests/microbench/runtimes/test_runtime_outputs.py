@@ -1,8 +1,7 @@
 """Every runtime that is there gives the right answer in every precision that it claims, and a wrong one is caught."""
 
 import dataclasses
-import subprocess
-import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,34 +103,23 @@ def test_reduced_precision_is_really_reduced(workload: Workload) -> None:
         assert largest_error(output, workload) > 1e-5, (runtime.name, precision)
 
 
-INDUCTOR = """
-from functools import partial
-from torch import nn
-from torch._dynamo import config
-from microbench import runtimes
-from microbench.measure.record import Configuration
-from microbench.models.build import build_workload
-
-runtime = runtimes.get("torch-compile")
-with config.patch(recompile_limit=2):
-    for width in (3, 4, 5):
-        workload = build_workload(f"{width}", partial(nn.Conv2d, width, width, 3), (1, width, 9, 9))
-        runtime.load_checked(workload, Configuration("torch-compile"), layout_seed=0).close()
-print("compiled")
-"""
-
-
-def test_inductor_compiles_more_models_than_dynamo_keeps_for_one_function() -> None:
+@pytest.mark.slow
+def test_inductor_compiles_more_models_than_dynamo_keeps_for_one_function(workload: Workload) -> None:
     """Dynamo gives up on a function after eight compilations; a sweep of widths has more rows than that.
 
-    Three models, with the limit lowered to two: a compilation takes seconds. In a process of its own, as is usual: it
-    once crashed in one in which two thousand other tests had left their threads and libraries.
+    Three models, with the limit lowered to two: a compilation takes seconds.
     """
-    if (reason := runtimes.get("torch-compile").missing("cpu")) is not None:
+    from torch._dynamo import config
+
+    runtime = runtimes.get("torch-compile")
+    if (reason := runtime.missing("cpu")) is not None:
         pytest.skip(reason)
-    done = subprocess.run([sys.executable, "-c", INDUCTOR], capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["compiled"]
+    (output,) = loaded(runtime, workload).outputs()
+    assert largest_error(output, workload) < 1e-5
+    with config.patch(recompile_limit=2):
+        for width in (3, 4, 5):
+            plain = build_workload(f"{width}", partial(nn.Conv2d, width, width, 1), (1, width, 4, 4))
+            assert largest_error(loaded(runtime, plain).outputs()[0], plain) < 1e-5
 
 
 @pytest.mark.parametrize(("runtime", "precision"), cpu_targets())

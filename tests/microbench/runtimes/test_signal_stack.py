@@ -21,11 +21,13 @@ import pytest
 from microbench.runtimes import signal_stack
 from microbench.runtimes.signal_stack import unchanged_signal_stack
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="OpenVINO replaces the stack on Linux only")
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="OpenVINO replaces the stack on Linux only"
+)
 
 # Loading and freeing, in processes of their own
 
-PROGRAM = '''
+PROGRAM = """
 import ctypes, gc, json, os, signal, sys
 import numpy as np
 from torch import nn
@@ -63,9 +65,11 @@ def load(runtime, workload=workload, precision="fp32"):
 available = [runtimes.get(name) for name in runtimes.names()]
 available = [runtime for runtime in available if "cpu" in runtime.precisions and runtime.missing("cpu") is None]
 first = stack()
-'''
+"""
 
-IN_ORDER = PROGRAM + '''
+IN_ORDER = (
+    PROGRAM
+    + """
 names, orders = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 for runtime in available:
     if runtime.name not in names:
@@ -81,17 +85,23 @@ for runtime in available:
                 sessions[which].describe()
             unchanged = stack() == first
             print(json.dumps([runtime.name, order, which, unchanged and signals_are_survived()]), flush=True)
-'''
+"""
+)
 
-ACROSS_RUNTIMES = PROGRAM + '''
+ACROSS_RUNTIMES = (
+    PROGRAM
+    + """
 for together in range(2):
     sessions = [load(runtime) for runtime in available for _ in range(2)]
     for session in sessions if together else reversed(sessions):
         session.close()
         print(json.dumps(stack() == first and signals_are_survived()), flush=True)
-'''
+"""
+)
 
-FAILING = PROGRAM + '''
+FAILING = (
+    PROGRAM
+    + """
 runtime = runtimes.get("openvino")
 wrong = dataclasses.replace(workload, reference=(workload.reference[0] * 2,))
 unreadable = dataclasses.replace(workload, onnx_model=b"no model")
@@ -120,9 +130,12 @@ for keep in (True, False):
 kept.clear()
 gc.collect()
 print(json.dumps(stack() == first and signals_are_survived()), flush=True)
-'''
+"""
+)
 
-OTHER_THREAD = PROGRAM + '''
+OTHER_THREAD = (
+    PROGRAM
+    + """
 import threading
 runtime = runtimes.get("openvino")
 sessions = []
@@ -138,7 +151,8 @@ while sessions:
     thread.start()
     thread.join()
     print(json.dumps(stack() == first and signals_are_survived()), flush=True)
-'''
+"""
+)
 
 
 def lines_of(program: str, *arguments: str, **environment: str) -> list[Any]:
@@ -206,7 +220,7 @@ def test_a_model_may_be_loaded_on_one_thread_and_freed_on_another() -> None:
 
 # Ctrl-C
 
-STOPPED_SWEEP = '''
+STOPPED_SWEEP = """
 import os, signal, sys
 from microbench import cli, runtimes
 from microbench.measure.store import RecordStore
@@ -224,8 +238,9 @@ def stop(self, subject, *others):
     return result
 
 setattr(owner, method, stop)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
 cli.main()
-'''
+"""
 
 
 @pytest.mark.subprocess
@@ -306,12 +321,16 @@ def test_no_stack_is_no_stack_again() -> None:
 def test_a_stack_is_put_back_also_after_an_error() -> None:
     memories = [ctypes.create_string_buffer(1 << 16) for _ in range(2)]
 
+    def fail() -> None:
+        with unchanged_signal_stack():
+            replace(memories[1])
+            raise ZeroDivisionError
+
     def check() -> None:
         replace(memories[0])
         before = current()
-        with pytest.raises(ZeroDivisionError), unchanged_signal_stack():
-            replace(memories[1])
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            fail()
         assert current() == before == (ctypes.addressof(memories[0]), 0, 1 << 16)
 
     on_a_thread(check)

@@ -1,6 +1,7 @@
 """What int8 models are made of, by processor."""
 
 import dataclasses
+import platform
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def largest_weight(
     """Of the convolution's quantised weights, on a processor with these extensions."""
     environment = dataclasses.replace(fingerprint(), cpu_flags=tuple(flags))
     monkeypatch.setattr(quantize, "fingerprint", lambda: environment)
-    monkeypatch.setattr(quantize.platform, "machine", lambda: machine)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
     graph = onnx.load_from_string(to_int8(workload, **options)).graph
     (weight,) = [
         array

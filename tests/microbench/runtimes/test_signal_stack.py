@@ -362,7 +362,7 @@ def test_a_system_without_such_stacks_is_left_alone(system: str, monkeypatch: py
             return object()
         raise AssertionError("looked up")
 
-    monkeypatch.setattr(signal_stack.sys, "platform", system)
-    monkeypatch.setattr(signal_stack.ctypes, "CDLL", library)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(ctypes, "CDLL", library)
     with unchanged_signal_stack():
         pass

@@ -30,7 +30,7 @@ check: setup
 	$(BIN)/lint-imports
 
 # Has what the code exports today become slower than the models that are kept in results/gate? A machine too noisy to say
-# (exit code 3) is told, and fails nothing. After a wanted change: .venv/bin/python -m microbench.gate.suite results/gate
+# (exit code 3) is reported, and does not fail. After a wanted change: .venv/bin/python -m microbench.gate.suite results/gate
 gate: setup
 	$(BIN)/python -m microbench.gate.suite gate/models
 	$(BIN)/microbench gate results/gate gate/models || test $$? -eq 3

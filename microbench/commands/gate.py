@@ -7,29 +7,34 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from microbench.commands.console import print_table, progress_bar
-from microbench.errors import InputError
+from microbench.errors import InputError, one_of
 
 if TYPE_CHECKING:
-    from microbench.gate.sides import Side
+    from microbench.gate.decision_rule import DecisionRule
+    from microbench.gate.model_set import ModelSet
+    from microbench.gate.plan import GatePlan
+    from microbench.gate.sampling_plan import SamplingPlan
     from microbench.measure.record import Configuration
 
 
-_OF_THE_GATE = ("fresh", "allow_unmatched", "base_python", "head_python")
-_OF_CALIBRATION = ("quick", "pool", "gates", "slowdown")
+_GATE_ONLY = ("fresh", "allow_unmatched", "base_python", "head_python", "confirm")
+_CALIBRATION_ONLY = ("quick", "pool", "gates", "slowdown")
 
 
 @click.command("gate")
 @click.argument("base", required=False)
 @click.argument("head", required=False)
 @click.option("--runtime", default="auto", show_default=True, help="Inference runtime; see `microbench doctor`.")
-@click.option("--precision", default="fp32", show_default=True, help="One that the runtime has.")
+@click.option(
+    "--precision", default="fp32", show_default=True, help="fp32, tf32, fp16, bf16 or int8, if the runtime has it."
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 @click.option("--timing", default="auto", show_default=True, help="On a GPU: kernel_span (auto), isolated, end_to_end.")
 @click.option("--threads", type=int, default=1, show_default=True, help="Worker threads on a CPU.")
@@ -38,27 +43,43 @@ _OF_CALIBRATION = ("quick", "pool", "gates", "slowdown")
     "export_command",
     metavar="COMMAND",
     help="How a git revision's models are built: a shell command run in its folder, with {out} for the folder that "
-    "they go to and {python} for the interpreter [default: this project's own bundle of figure4].",
+    "it writes them to and {python} for the interpreter [default: this project's own bundle of figure4].",
 )
 @click.option(
-    "--shape", "shapes", multiple=True, metavar="NAME=1x3x64x64", help="Of an input with open dimensions; repeatable."
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=SIZES",
+    help="Shape of an input with open dimensions, and range of an input of integers: image=1x3x64x64 or "
+    "'ids=1x128:int64[0,30000]'; repeatable.",
+)
+@click.option("--only", multiple=True, metavar="PATTERN", help="Workloads to compare, e.g. 'encoder/*'; repeatable.")
+@click.option("--limit", type=float, metavar="PERCENT", help="The slowdown from which on it fails [default: 2.5].")
+@click.option("--processes", type=int, help="Fresh processes that measure [default: 12, more for over 40 workloads].")
+@click.option(
+    "--confirm",
+    type=int,
+    metavar="PROCESSES",
+    help="Further ones that must confirm a slowdown; 0 for none [default: as many].",
 )
 @click.option("--base-python", help="Interpreter of the base, if its runtime is another version than the head's.")
-@click.option("--head-python", help="Interpreter of the head. With one of the two no process has both sides in it.")
-@click.option("--allow-unmatched", is_flag=True, help="A workload that only one side has is told, and does not count.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for raw samples and reports [default: gate].")
-@click.option("--fresh", is_flag=True, help="Measure anew what OUT holds already.")
+@click.option("--head-python", help="Interpreter of the head. With either, each side gets processes of its own.")
 @click.option(
-    "--calibrate", is_flag=True, help="Measure the gate's own error rates here; BASE, if given, names models."
+    "--allow-unmatched", is_flag=True, help="Report workloads that only one side has, but do not fail on them."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for raw samples and reports [default: gate].")
+@click.option("--fresh", is_flag=True, help="Measure again what OUT has already.")
+@click.option(
+    "--calibrate", is_flag=True, help="Measure the gate's own error rates on this machine, on BASE's models if given."
 )
 @click.option("--quick", is_flag=True, help="With --calibrate: one model, fewer processes, no whole gates; minutes.")
 @click.option("--pool", type=int, help="With --calibrate: processes that gates are drawn from [default: 60].")
-@click.option("--gates", type=int, help="With --calibrate: whole gates that are run for real [default: 10].")
+@click.option("--gates", type=int, help="With --calibrate: whole gates that are really run [default: 10].")
 @click.option(
     "--slowdown",
     type=float,
     multiple=True,
-    help="With --calibrate: injected, in percent; repeatable [default: 2, 5 and 10].",
+    help="With --calibrate: to inject, in percent; repeatable [default: 2, 5 and 10].",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def gate(
@@ -70,7 +91,10 @@ def gate(
     timing: str,
     threads: int,
     export_command: str | None,
-    shapes: tuple[str, ...],
+    inputs: tuple[str, ...],
+    only: tuple[str, ...],
+    limit: float | None,
+    processes: int | None,
     base_python: str | None,
     head_python: str | None,
     calibrate: bool,
@@ -81,14 +105,16 @@ def gate(
     """Compare the latency of HEAD's models with BASE's; exit with 1 if one got slower.
 
     Each side is a folder of .onnx files, a bundle (folder or .tar.gz), or a git revision, which is exported first.
-    Models of the same name are loaded side by side in 12 fresh processes and timed in turns; what looks slower must be
-    so in 12 more. Stopped, the same command goes on from there.
+    Models of the same name are loaded side by side in 12 fresh processes and timed in turns; a slowdown must be
+    confirmed by 12 more. After an interruption the same command resumes.
 
     Exit codes: 0 no workload got slower, 1 at least one did, 2 bad input, or a workload that could not be compared,
     3 inconclusive: the machine was too noisy to tell, 130 stopped. A calibration ends with 0, or 2 for bad input.
     """
-    from microbench.gate.revision import DEFAULT_EXPORT, Exporter
-    from microbench.gate.sides import open_side
+    from microbench.gate.decision_rule import DecisionRule
+    from microbench.gate.inputs import parse_input
+    from microbench.gate.model_set import open_models
+    from microbench.gate.revision import DEFAULT_EXPORT, RevisionExporter
     from microbench.runtimes import configure, get
 
     _require_sides(base, head, calibrate=calibrate)
@@ -96,67 +122,93 @@ def gate(
     if get(runtime).needs_module:
         raise InputError(f"runtime {runtime!r} runs torch modules, and the gate compares ONNX files; name another one.")
     _, configuration = configure(runtime, precision, device, threads, timing)
-    given = dict(_parse_shape(text) for text in shapes)
+    given = dict(parse_input(text) for text in inputs)
+    rule = DecisionRule() if limit is None else DecisionRule().with_limit(limit / 100)
     pythons = {}
     if base_python or head_python:
         pythons = {"base": _interpreter(base_python), "head": _interpreter(head_python)}
-    exporter = Exporter(export_command or DEFAULT_EXPORT, pythons=pythons)
+    exporter = RevisionExporter(export_command or DEFAULT_EXPORT, pythons=pythons)
     with tempfile.TemporaryDirectory(prefix="microbench-gate-") as name:
 
-        def side(role: str, text: str) -> Side:
-            return open_side(role, text, Path(name), exporter, given)
+        def models_of(role: str, text: str) -> ModelSet:
+            return open_models(role, text, Path(name), exporter, given)
 
         if calibrate:
             if base is None:
                 from microbench.gate.suite import write_suite
 
                 write_suite(Path(name) / "suite")
-                models = dataclasses.replace(side("base", str(Path(name) / "suite")), label="three small models")
+                models = dataclasses.replace(models_of("base", str(Path(name) / "suite")), label="three small models")
             else:
-                models = side("base", base)
-            _calibrate(models, configuration, out or Path("gate-calibration"), as_json=as_json, **options)
+                models = models_of("base", base)
+            _refuse_misspelt(only, given, models)
+            models = models.only(only)
+            folder = out or Path("gate-calibration")
+            _calibrate(models, configuration, rule, processes, folder, as_json=as_json, **options)
         elif base is not None and head is not None:
-            sides = side("base", base), side("head", head)
-            _gate(*sides, configuration, pythons, out or Path("gate"), as_json=as_json, **options)
+            from microbench.gate.plan import GatePlan
+
+            before, after = models_of("base", base), models_of("head", head)
+            _refuse_misspelt(only, given, before, after)
+            before, after = before.only(only), after.only(only)
+            plan = GatePlan(
+                before,
+                after,
+                configuration,
+                _sampling(processes, rule, before, after),
+                rule,
+                options["confirm"],
+                pythons,
+                fresh=options["fresh"],
+            )
+            _gate(plan, out or Path("gate"), allow_unmatched=options["allow_unmatched"], as_json=as_json)
 
 
-def _gate(
-    base: Side,
-    head: Side,
-    configuration: Configuration,
-    pythons: Mapping[str, str],
-    folder: Path,
-    *,
-    fresh: bool,
-    allow_unmatched: bool,
-    as_json: bool,
-    **_: Any,
-) -> None:
-    from microbench.gate.conduct import Plan, conduct
+def _refuse_misspelt(only: Sequence[str], given: Collection[str], *sides: ModelSet) -> None:
+    """Refuse a pattern that no workload matches, and an input that no model has."""
+    for pattern in only:
+        if not any(side.only([pattern]).names for side in sides):
+            raise one_of("only", pattern, sorted({name for side in sides for name in side.names}))
+    if not any(side.refused for side in sides):
+        known = {name for side in sides for model in side.models.values() for name in model.inputs}
+        for name in given:
+            if name not in known:
+                raise one_of("input", name, sorted(known))
+
+
+def _sampling(processes: int | None, rule: DecisionRule, *sides: ModelSet) -> SamplingPlan:
+    """As many processes as given, or as the number of workloads needs; windows as many as there is time for."""
+    from microbench.gate.sampling_plan import SamplingPlan
+
+    workloads = max(1, len(set.intersection(*(set(side.models) for side in sides))))
+    count = max(SamplingPlan.processes, rule.fewest_processes(workloads)) if processes is None else processes
+    return SamplingPlan(processes=count).for_suite(workloads)
+
+
+def _gate(plan: GatePlan, folder: Path, *, allow_unmatched: bool, as_json: bool) -> None:
     from microbench.gate.exits import exit_code
     from microbench.gate.ledger import Ledger
-    from microbench.gate.policy import Policy, Sampling
-    from microbench.gate.report import as_json as outcome_json
+    from microbench.gate.report import as_json as result_json
     from microbench.gate.report import headline, summary, table, write
+    from microbench.gate.run import run
 
-    workloads = len(base.models.keys() & head.models.keys())
-    policy = Policy(Sampling().for_suite(max(workloads, 1)))
-    plan = Plan(base, head, configuration, policy, pythons, fresh=fresh)
-    with progress_bar(quiet=as_json) as on_progress:
-        outcome = conduct(plan, Ledger(folder / "processes.jsonl"), on_progress)
-    code = exit_code(outcome, allow_unmatched=allow_unmatched)
-    written = write(outcome, code, folder)
+    with progress_bar(quiet=as_json) as on_progress, Ledger(folder / "processes.jsonl") as ledger:
+        result = run(plan, ledger, on_progress)
+    code = exit_code(result, allow_unmatched=allow_unmatched)
+    written = write(result, code, folder)
     if as_json:
-        click.echo(json.dumps(outcome_json(outcome, code), allow_nan=False))
+        click.echo(json.dumps(result_json(result, code), allow_nan=False))
     else:
-        print_table(f"{head.label} over {base.label}", table(outcome))
-        click.echo(f"{summary(outcome)}\nWritten: {', '.join(map(str, written))}\nLatency gate: {headline(outcome)}")
+        print_table(f"{plan.head.label} over {plan.base.label}", table(result))
+        click.echo(f"{summary(result)}\nWritten: {', '.join(map(str, written))}\nLatency gate: {headline(result)}")
     sys.exit(code)
 
 
 def _calibrate(
-    models: Side,
+    models: ModelSet,
     configuration: Configuration,
+    rule: DecisionRule,
+    processes: int | None,
     folder: Path,
     *,
     quick: bool,
@@ -166,20 +218,19 @@ def _calibrate(
     as_json: bool,
     **_: Any,
 ) -> None:
-    from microbench.gate.calibration import QUICK, Extent, calibrate
+    from microbench.gate.calibration import QUICK, CalibrationSize, calibrate
     from microbench.gate.calibration_report import as_json as calibration_json
     from microbench.gate.calibration_report import findings, table, write
-    from microbench.gate.policy import Policy, Sampling
 
-    extent = QUICK if quick else Extent()
-    asked: dict[str, Any] = {"pool": pool, "real_gates": gates}
-    asked["slowdowns"] = tuple(percent / 100 for percent in slowdown) or None
-    extent = dataclasses.replace(extent, **{name: value for name, value in asked.items() if value is not None})
+    size = QUICK if quick else CalibrationSize()
+    given: dict[str, Any] = {"pool": pool, "real_gates": gates}
+    given["slowdowns"] = tuple(percent / 100 for percent in slowdown) or None
+    size = dataclasses.replace(size, **{name: value for name, value in given.items() if value is not None})
     if quick:
         models = dataclasses.replace(models, models=dict(list(models.models.items())[:1]))
+    sampling = _sampling(processes, rule, models)
     with progress_bar(quiet=as_json) as on_progress:
-        policy = Policy(Sampling().for_suite(max(len(models.models), 1)))
-        calibration = calibrate(models, configuration, policy, extent, folder, on_progress)
+        calibration = calibrate(models, configuration, sampling, rule, size, folder, on_progress)
     written = write(calibration, folder)
     if as_json:
         click.echo(json.dumps(calibration_json(calibration), allow_nan=False))
@@ -192,28 +243,21 @@ def _calibrate(
 
 def _require_sides(base: str | None, head: str | None, *, calibrate: bool) -> None:
     if calibrate and head is not None:
-        raise InputError("head must not be given with --calibrate, which holds one side against itself.")
+        raise InputError("head must not be given with --calibrate, which compares one side with itself.")
     if not calibrate and (base is None or head is None):
         raise InputError("base and head must be given: a folder of .onnx files, a bundle, or a git revision each.")
 
 
 def _refuse_stray(options: Mapping[str, Any], *, calibrate: bool) -> None:
-    stray = _OF_THE_GATE if calibrate else _OF_CALIBRATION
+    stray = _GATE_ONLY if calibrate else _CALIBRATION_ONLY
     for option in stray:
-        if options[option]:
+        if options[option] not in (None, False, ()):
             raise InputError(f"{option.replace('_', '-')} must {'not ' * calibrate}be given with --calibrate.")
 
 
 def _interpreter(named: str | None) -> str:
-    """Absolute, as it is run in folders of its own; links are kept, as a virtual environment's interpreter is one."""
+    """Absolute, as workers run in folders of their own; links are kept, as virtual environments work by them."""
     if named is None:
         return sys.executable
     found = shutil.which(named)
     return named if found is None else str(Path(found).absolute())
-
-
-def _parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
-    name, _, sizes = text.rpartition("=")
-    if not name or not all(size.isdecimal() and int(size) for size in sizes.split("x")):
-        raise InputError(f"shape {text!r} must be an input's name and its sizes, e.g. image=1x3x64x64.")
-    return name, tuple(int(size) for size in sizes.split("x"))

@@ -1,1 +1,1 @@
-"""The latency gate: whether a network got slower, with error rates that are known and can be measured anew."""
+"""The latency gate: did a network get slower? With error rates that are known and can be measured on any machine."""

@@ -1,32 +1,33 @@
-"""`microbench gate --calibrate`: how often the gate errs on this machine, by holding models against themselves."""
+"""`microbench gate --calibrate`: the gate's error rates on this machine, by comparing models with themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from microbench.errors import InputError
-from microbench.gate.artefact import Artefact
-from microbench.gate.conduct import Outcome, Plan, conduct, triple
-from microbench.gate.deltas import Replicate, of_triples
+from microbench.gate.decision_rule import DecisionRule
+from microbench.gate.drawn_gates import DetectionRate, Pool, detection_rates, require_pool
 from microbench.gate.ledger import Ledger
-from microbench.gate.operating import OperatingPoint, operating_points
-from microbench.gate.policy import Policy
-from microbench.gate.replicates import Crew, Muster, Part
-from microbench.gate.sampling import Task
-from microbench.gate.sides import Side
+from microbench.gate.model_set import ModelSet
+from microbench.gate.plan import GatePlan
+from microbench.gate.processes import GateIdentity, ProcessId, ProcessRunner, Progress, no_progress
+from microbench.gate.replicate import Replicate, replicate_from_triples
+from microbench.gate.result import GateResult
+from microbench.gate.run import run
+from microbench.gate.sampling_plan import SamplingPlan
+from microbench.gate.stage import triple
 from microbench.measure.record import Configuration
 
 SLOWDOWNS = (0.02, 0.05, 0.10)
 _STAGE = "pool"
 
-Progress = Callable[[str, float], None]
-
 
 @dataclass(frozen=True)
-class Extent:
-    """How much is measured."""
+class CalibrationSize:
+    """How much a calibration measures."""
 
     pool: int = 60
     """Fresh processes that gates are drawn from."""
@@ -35,23 +36,25 @@ class Extent:
     real_gates: int = 10
     """Whole gates of the models against themselves, each with processes of its own."""
     slowdowns: tuple[float, ...] = SLOWDOWNS
-    """That are injected, each as one more identical run in a whole number of them."""
+    """To inject, each as one more identical run in a whole number of them."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be injected or drawn."""
         if self.pool < 1 or self.drawn_gates < 1 or self.real_gates < 0:
             raise InputError("pool and drawn gates must be at least 1, real gates at least 0.")
         for slowdown in self.slowdowns:
-            if not 0 < slowdown <= 1 or abs(1 / slowdown - round(1 / slowdown)) > 1e-6:
-                raise InputError(f"slowdown {slowdown:.3g} must be one more run in a whole number of runs, as 0.05 is.")
+            if not 1e-4 <= slowdown <= 1 or abs(1 / slowdown - round(1 / slowdown)) > 1e-6:
+                raise InputError(
+                    f"slowdown {slowdown:.3g} must be one more run in a whole number of runs, up to 10,000, as 0.05 is."
+                )
 
 
-QUICK = Extent(pool=24, drawn_gates=200, real_gates=0)
+QUICK = CalibrationSize(pool=24, drawn_gates=200, real_gates=0)
 
 
 @dataclass(frozen=True)
-class Injected:
-    """The slowdown that the pool shows where one was injected: the instrument's own check."""
+class InjectedSlowdown:
+    """What the pool measured of one injected slowdown: a check of the instrument itself."""
 
     workload: str
     slowdown: float
@@ -60,80 +63,88 @@ class Injected:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What came of it."""
+    """The gate's error rates, and what they follow from."""
 
     configuration: Configuration
-    policy: Policy
-    extent: Extent
-    points: Sequence[OperatingPoint]
-    injected: Sequence[Injected]
-    real: Sequence[Outcome]
+    sampling: SamplingPlan
+    rule: DecisionRule
+    size: CalibrationSize
+    rates: Sequence[DetectionRate]
+    injected: Sequence[InjectedSlowdown]
+    real: Sequence[GateResult]
     failures: Mapping[str, str]
     """The error by workload, or workload and slowdown, of what could not be measured."""
 
 
 def calibrate(
-    side: Side,
+    models: ModelSet,
     configuration: Configuration,
-    policy: Policy,
-    extent: Extent,
+    sampling: SamplingPlan,
+    rule: DecisionRule,
+    size: CalibrationSize,
     folder: Path,
-    on_progress: Progress = lambda *_: None,
+    on_progress: Progress = no_progress,
 ) -> Calibration:
-    """Measure the pool and the real gates, as far as `folder` does not hold them yet, and judge.
+    """Measure the pool and the real gates as far as `folder` lacks them, and count how the gates end.
 
     Args:
-        side: the models.
+        models: that are compared with themselves.
         configuration: in which they are run.
-        policy: the gate's.
-        extent: how much is measured.
-        folder: keeps the processes; stopped, the same call goes on from there.
-        on_progress: called with what is being done and its share done, 0 to 1.
+        sampling: the gate's.
+        rule: the gate's.
+        size: how much is measured.
+        folder: keeps the processes; after an interruption the same call resumes.
+        on_progress: called before each process.
 
     Raises:
         InputError: no model can be measured, or the pool is too small.
     """
-    if extent.pool < 2 * policy.sampling.processes:
-        raise InputError(
-            f"pool must be at least {2 * policy.sampling.processes} processes, for a gate and its confirmation, "
-            f"not {extent.pool}."
-        )
-    policy.rule.require_power(policy.sampling.processes, max(len(side.models), 1))
-    plan = Plan(side, side, configuration, policy)
+    require_pool(size.pool, sampling.processes)
+    rule.require_power(sampling.processes, max(len(models.models), 1))
+    plan = GatePlan(models, models, configuration, sampling, rule)
     key = plan.key()
-    muster = Muster(Crew(f"pool-{key}", key, configuration, policy.sampling), Ledger(folder / "pool.jsonl"))
-    tasks = [
-        _task(name, model, slowdown) for name, model in side.models.items() for slowdown in (0.0, *extent.slowdowns)
+    with contextlib.ExitStack() as stack:
+        # Both files are opened before anything is measured, so that one which another run is writing costs no time.
+        ledger, real_ledger = (stack.enter_context(Ledger(folder / f"{name}.jsonl")) for name in ("pool", "real"))
+        identity = GateIdentity(f"pool-{key}", key, configuration, sampling)
+        runner = ProcessRunner(identity, ledger)
+        pool = _measure_pool(models, size, runner, on_progress)
+        failures = {**models.refused, **runner.failures}
+        if not pool:
+            raise InputError("no model could be measured: " + "; ".join(failures.values()))
+        on_progress("drawing", 0)
+        rates = detection_rates(pool, rule, processes=sampling.processes, gates=size.drawn_gates)
+        real = [
+            run(replace(plan, name=f"real-{key}-{index}"), real_ledger, on_progress) for index in range(size.real_gates)
+        ]
+    injected = [
+        InjectedSlowdown(name, slowdown, own)
+        for name, by_slowdown in pool.items()
+        for slowdown, own in by_slowdown.items()
     ]
-    parts = [Part(_STAGE, index) for index in range(extent.pool)]
-    found = muster.run(parts, {"both": tasks}, on_progress)
-    pool = {
+    return Calibration(configuration, sampling, rule, size, rates, injected, real, failures)
+
+
+def _measure_pool(models: ModelSet, size: CalibrationSize, runner: ProcessRunner, on_progress: Progress) -> Pool:
+    """Each model as it is and with each injected slowdown, in every process."""
+    slowdowns = (0.0, *size.slowdowns)
+    tasks = [
+        triple(_task_name(name, slowdown), model, model, round(1 / slowdown) if slowdown else None)
+        for name, model in models.models.items()
+        for slowdown in slowdowns
+    ]
+    processes = [ProcessId(_STAGE, index) for index in range(size.pool)]
+    found = runner.run(processes, {"both": tasks}, on_progress)
+    return {
         name: {
-            slowdown: [of_triples(found[label][part]) for part in parts]
-            for slowdown in (0.0, *extent.slowdowns)
-            if (label := _label(name, slowdown)) in found
+            slowdown: [replicate_from_triples(found[task][process]) for process in processes]
+            for slowdown in slowdowns
+            if (task := _task_name(name, slowdown)) in found
         }
-        for name in side.models
+        for name in models.models
         if name in found
     }
-    if not pool:
-        raise InputError("no model could be measured: " + "; ".join({**side.refused, **muster.failures}.values()))
-    on_progress("drawing", 0)
-    points = operating_points(pool, policy.rule, processes=policy.sampling.processes, gates=extent.drawn_gates)
-    ledger = Ledger(folder / "real.jsonl")
-    real = [
-        conduct(replace(plan, gate=f"real-{key}-{index}"), ledger, on_progress) for index in range(extent.real_gates)
-    ]
-    injected = [
-        Injected(name, slowdown, own) for name, by_slowdown in pool.items() for slowdown, own in by_slowdown.items()
-    ]
-    failures = {**side.refused, **muster.failures}
-    return Calibration(configuration, policy, extent, points, injected, real, failures)
 
 
-def _task(name: str, model: Artefact, slowdown: float) -> Task:
-    return triple(_label(name, slowdown), model, model, round(1 / slowdown) if slowdown else None)
-
-
-def _label(name: str, slowdown: float) -> str:
-    return f"{name} {slowdown:+.0%}" if slowdown else name
+def _task_name(workload: str, slowdown: float) -> str:
+    return f"{workload} {slowdown:+.0%}" if slowdown else workload

@@ -1,4 +1,4 @@
-"""What a calibration says: the error rates as a table, in Markdown and JSON, and as operating characteristics."""
+"""A calibration as a table, in sentences, in Markdown and JSON, and as a figure."""
 
 from __future__ import annotations
 
@@ -13,105 +13,106 @@ import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
 from microbench.gate.calibration import Calibration
+from microbench.gate.decision import GateVerdict, estimate_stage
+from microbench.gate.drawn_gates import DetectionRate
 from microbench.gate.exits import exit_code
-from microbench.gate.judgement import Verdict, weigh
-from microbench.gate.operating import OperatingPoint
-from microbench.gate.report import as_json as outcome_json
-from microbench.gate.report import shift_text
+from microbench.gate.report import as_json as result_json
+from microbench.gate.report import interval_text
 from microbench.measure.environment import fingerprint
 from microbench.report.figures.style import SERIES, new_figure, save
+from microbench.report.markdown import markdown_table
 
 STEM = "calibration"
 
 
 def table(calibration: Calibration) -> pd.DataFrame:
     """One line for each workload and slowdown."""
-    shown = {(one.workload, one.slowdown): shift_text(weigh(one.replicates).shift) for one in calibration.injected}
+    measured = {
+        (one.workload, one.slowdown): interval_text(estimate_stage(one.replicates).slowdown)
+        for one in calibration.injected
+    }
     return pd.DataFrame(
         {
-            "workload": [point.workload for point in calibration.points],
-            "injected": [f"{point.slowdown:.0%}" for point in calibration.points],
-            "measured": [shown.get((point.workload, point.slowdown), "") for point in calibration.points],
-            "gates": [point.gates for point in calibration.points],
-            "slower": [f"{point.slower_share:.1%}" for point in calibration.points],
-            "inconclusive": [f"{point.inconclusive_share:.1%}" for point in calibration.points],
+            "workload": [rate.workload for rate in calibration.rates],
+            "injected": [f"{rate.slowdown:.0%}" for rate in calibration.rates],
+            "measured": [measured.get((rate.workload, rate.slowdown), "") for rate in calibration.rates],
+            "gates": [rate.gates for rate in calibration.rates],
+            "slower": [f"{rate.slower_share:.1%}" for rate in calibration.rates],
+            "inconclusive": [f"{rate.inconclusive_share:.1%}" for rate in calibration.rates],
         }
     )
 
 
 def findings(calibration: Calibration) -> list[str]:
-    """The error rates in sentences."""
-    size = calibration.extent.pool
-    said = []
-    for slowdown in (0.0, *calibration.extent.slowdowns):
-        own = [point for point in calibration.points if point.slowdown == slowdown]
+    """The error rates in sentences; of several workloads the worst one's."""
+    size = calibration.size.pool
+    sentences = []
+    for slowdown in (0.0, *calibration.size.slowdowns):
+        own = [rate for rate in calibration.rates if rate.slowdown == slowdown]
         if not own:
             continue
-        what = f"a true slowdown of {slowdown:.0%} is found" if slowdown else "an unchanged model is called slower"
+        what = f"A true slowdown of {slowdown:.0%} is found" if slowdown else "An unchanged model is called slower"
         extreme = min if slowdown else max
-        worst = extreme(own, key=lambda point: point.slower_share)
-        said.append(
+        worst = extreme(own, key=lambda rate: rate.slower_share)
+        sentences.append(
             f"{what} in {worst.slower} of {worst.gates} gates drawn from {size} processes "
             f"({worst.workload}, the worst; inconclusive {worst.inconclusive_share:.1%})."
         )
     if calibration.real:
-        red = sum(bool(outcome.of(Verdict.SLOWER)) for outcome in calibration.real)
-        unclear = sum(bool(outcome.of(Verdict.INCONCLUSIVE)) for outcome in calibration.real)
-        longest = max(outcome.took_s for outcome in calibration.real)
-        said.append(
+        red = sum(bool(result.having(GateVerdict.SLOWER)) for result in calibration.real)
+        unclear = sum(bool(result.having(GateVerdict.INCONCLUSIVE)) for result in calibration.real)
+        longest = max(result.took_s for result in calibration.real)
+        sentences.append(
             f"Of {len(calibration.real)} whole gates of the models against themselves {red} were red and {unclear} "
             f"inconclusive; the longest took {longest:.0f} s."
         )
-    said += [f"not measured: {name}: {error}" for name, error in calibration.failures.items()]
-    return [sentence[0].upper() + sentence[1:] for sentence in said]
+    return sentences + [f"Not measured: {name}: {error}" for name, error in calibration.failures.items()]
 
 
 def as_json(calibration: Calibration) -> dict[str, Any]:
     """Everything as JSON values."""
     return {
         "configuration": asdict(calibration.configuration),
-        "policy": asdict(calibration.policy),
-        "extent": asdict(calibration.extent),
+        "policy": {"sampling": asdict(calibration.sampling), "rule": asdict(calibration.rule)},
+        "extent": asdict(calibration.size),
         "environment": asdict(fingerprint()),
-        "points": [_point_json(point) for point in calibration.points],
+        "points": [_rate_json(rate) for rate in calibration.rates],
         "processes": [
             {"workload": one.workload, "slowdown": one.slowdown, "replicates": [asdict(r) for r in one.replicates]}
             for one in calibration.injected
         ],
-        "real_gates": [outcome_json(outcome, exit_code(outcome, allow_unmatched=True)) for outcome in calibration.real],
+        "real_gates": [result_json(result, exit_code(result, allow_unmatched=True)) for result in calibration.real],
         "failures": dict(calibration.failures),
         "findings": findings(calibration),
     }
 
 
-def _point_json(point: OperatingPoint) -> dict[str, Any]:
-    shares = {"slower_share": point.slower_share, "inconclusive_share": point.inconclusive_share}
-    return {**asdict(point), **shares}
+def _rate_json(rate: DetectionRate) -> dict[str, Any]:
+    shares = {"slower_share": rate.slower_share, "inconclusive_share": rate.inconclusive_share}
+    return {**asdict(rate), **shares}
 
 
 def write(calibration: Calibration, folder: Path) -> Sequence[Path]:
     """Write `calibration.json`, `calibration.md` and the figure; returns their paths."""
     document, text = folder / f"{STEM}.json", folder / f"{STEM}.md"
-    document.write_text(json.dumps(as_json(calibration), indent=1, allow_nan=False) + "\n")
+    document.write_text(json.dumps(as_json(calibration), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     cells = table(calibration)
-    lines = [list(cells.columns), ["---"] * len(cells.columns), *cells.astype(str).to_numpy().tolist()]
-    rows = "".join("| " + " | ".join(line) + " |\n" for line in lines)
-    text.write_text(rows + "\n" + "".join(f"- {sentence}\n" for sentence in findings(calibration)))
+    rows = markdown_table(list(cells.columns), cells.to_numpy().tolist())
+    text.write_text(rows + "\n" + "".join(f"- {line}\n" for line in findings(calibration)), encoding="utf-8")
     return [document, text, *draw(calibration, folder / STEM)]
 
 
 def draw(calibration: Calibration, stem: Path) -> Sequence[Path]:
     """Draw the share of gates that call a workload slower against its true slowdown; returns the files' paths."""
-    rule = calibration.policy.rule
     with new_figure(5.6, 3.6) as figure:
         axes = figure.add_subplot()
         names = dict.fromkeys(one.workload for one in calibration.injected)
         for colour, name in zip(np.resize(SERIES, len(names)), names, strict=True):
-            own = sorted((p for p in calibration.points if p.workload == name), key=lambda point: point.slowdown)
-            slowdowns = [point.slowdown for point in own]
-            axes.plot(slowdowns, [p.slower_share for p in own], "o-", color=str(colour), label=name, clip_on=False)
-            axes.plot(slowdowns, [p.inconclusive_share for p in own], "x:", color=str(colour), clip_on=False)
-        axes.axvline(np.expm1(rule.slower_than), color="black", linewidth=0.8, linestyle="--")
+            own = sorted((r for r in calibration.rates if r.workload == name), key=lambda rate: rate.slowdown)
+            slowdowns = [rate.slowdown for rate in own]
+            axes.plot(slowdowns, [r.slower_share for r in own], "o-", color=str(colour), label=name, clip_on=False)
+            axes.plot(slowdowns, [r.inconclusive_share for r in own], "x:", color=str(colour), clip_on=False)
+        axes.axvline(np.expm1(calibration.rule.slower_than), color="black", linewidth=0.8, linestyle="--")
         axes.set_ylim(0, 1)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1.0))

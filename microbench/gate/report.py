@@ -1,4 +1,4 @@
-"""What the gate says: a table, a Markdown summary for a pull request, JSON, and files of all of them."""
+"""A gate's result as a table, a Markdown summary for a pull request, JSON, and files of all of them."""
 
 from __future__ import annotations
 
@@ -11,181 +11,182 @@ from typing import Any
 
 import pandas as pd
 
-from microbench.gate.conduct import Outcome, Row
-from microbench.gate.figure import draw_deltas
-from microbench.gate.judgement import Finding, Verdict, percent
-from microbench.gate.statistics import Shift
+from microbench.gate.decision import GateVerdict, StageResult, percent
+from microbench.gate.figure import draw_slowdowns
+from microbench.gate.result import Comparison, GateResult
 from microbench.measure.environment import fingerprint
+from microbench.measure.interval import Interval
+from microbench.report.markdown import markdown_table
 
 STEM = "gate"
 _MARKS = {
-    Verdict.PASS: "✅ pass",
-    Verdict.SLOWER: "❌ **slower**",
-    Verdict.INCONCLUSIVE: "❔ inconclusive",
-    Verdict.NOT_COMPARED: "⚠️ not compared",
+    GateVerdict.PASS: "✅ pass",
+    GateVerdict.SLOWER: "❌ **slower**",
+    GateVerdict.INCONCLUSIVE: "❔ inconclusive",
+    GateVerdict.NOT_COMPARED: "⚠️ not compared",
 }
 _CLOCKS = {"cpu_ns": "CPU time", "device_ns": "the device's clock", "wall_ns": "the wall clock"}
 
 
-def table(outcome: Outcome) -> pd.DataFrame:
+def table(result: GateResult) -> pd.DataFrame:
     """One line a workload, for people."""
-    return pd.DataFrame([_cells(row) for row in outcome.rows])
+    return pd.DataFrame([_cells(comparison) for comparison in result.comparisons])
 
 
-def _cells(row: Row) -> dict[str, str]:
-    shown = row.decision.shown if row.decision else None
+def _cells(comparison: Comparison) -> dict[str, str]:
+    stage = comparison.decision.reported if comparison.decision else None
     return {
-        "workload": row.workload,
-        "head over base": shift_text(shown.evidence.shift) if shown else "",
-        "p": p_text(shown.p_adjusted) if shown else "",
-        "verdict": row.verdict.value,
-        "reason": row.reason,
-        "wall clock": _wall_text(row.wall),
-        "what differs": "; ".join(row.causes),
+        "workload": comparison.workload,
+        "head over base": interval_text(stage.estimate.slowdown) if stage else "",
+        "p": p_text(stage.p_adjusted) if stage else "",
+        "verdict": comparison.verdict.value,
+        "reason": comparison.reason.message,
+        "wall clock": _wall_text(comparison.wall),
+        "what differs": "; ".join(comparison.differences),
     }
 
 
-def shift_text(shift: Shift) -> str:
-    """The change with its 95% interval, e.g. "+5.0% (+4.6% to +5.5%)"."""
-    return f"{percent(shift.centre)} ({percent(shift.low)} to {percent(shift.high)})"
+def interval_text(slowdown: Interval) -> str:
+    """A change with its 95% interval.
+
+    >>> interval_text(Interval(0.05, 0.045, 0.055))
+    '+5.1% (+4.6% to +5.7%)'
+    """
+    return f"{percent(slowdown.estimate)} ({percent(slowdown.low)} to {percent(slowdown.high)})"
 
 
 def p_text(p: float) -> str:
-    """A p-value as far as it matters."""
+    """A p-value with as many digits as matter.
+
+    >>> p_text(0.03), p_text(2e-7)
+    ('0.0300', '<0.0001')
+    """
     return f"{p:.4f}" if p >= 1e-4 else "<0.0001"
 
 
-def _wall_text(finding: Finding | None) -> str:
-    if finding is None:
+def _wall_text(result: StageResult | None) -> str:
+    if result is None:
         return ""
-    word = {Verdict.SLOWER: "slower", Verdict.INCONCLUSIVE: "unclear"}.get(finding.verdict, "not slower")
-    return f"{percent(finding.evidence.shift.centre)}, {word}"
+    words = {GateVerdict.SLOWER: "slower", GateVerdict.INCONCLUSIVE: "unclear"}
+    return f"{percent(result.estimate.slowdown.estimate)}, {words.get(result.verdict, 'not slower')}"
 
 
-def summary(outcome: Outcome) -> str:
-    """The gate in one line: what became of how many workloads, how it was sampled, and how long it took."""
-    counts = [f"{len(rows)} {verdict.value}" for verdict in Verdict if (rows := outcome.of(verdict))]
-    sampling = outcome.plan.policy.sampling
-    kind = "blocks of four processes, ABBA," if outcome.plan.apart else "processes"
-    compared = [row for row in outcome.rows if row.stages]
-    text = f"{', '.join(counts)}; {sampling.processes} {kind} a stage"
-    if compared:
-        windows = [one.windows for row in compared for stage in row.stages.values() for one in stage]
+def summary(result: GateResult) -> str:
+    """The gate in one line: how many workloads got which verdict, how it was sampled, and how long it took."""
+    counts = [f"{len(found)} {verdict.value}" for verdict in GateVerdict if (found := result.having(verdict))]
+    kind = "blocks of four processes, ABBA," if result.plan.separate_processes else "processes"
+    text = f"{', '.join(counts)}; {result.plan.sampling.processes} {kind} a stage"
+    windows = [one.windows for own in result.comparisons for stage in own.stages.values() for one in stage]
+    if windows:
         span = f"{min(windows)}" if min(windows) == max(windows) else f"{min(windows)} to {max(windows)}"
         text += f", {span} windows an arm in each"
-    text += f"; {outcome.took_s:.0f} s"
-    if outcome.pressure_share is not None:
-        text += f"; pressure up to {outcome.pressure_share:.0%}"
-    if outcome.recorded_before:
-        text += "; judged from what was recorded before, --fresh measures anew"
+    text += f"; {result.took_s:.0f} s"
+    if result.pressure_share is not None:
+        text += f"; pressure up to {result.pressure_share:.0%}"
+    if result.from_ledger:
+        text += "; decided from earlier measurements, --fresh measures again"
     return text + "."
 
 
-def markdown(outcome: Outcome) -> str:
+def markdown(result: GateResult) -> str:
     """A comment for a pull request."""
-    cells = [list(_cells(row).values()) for row in outcome.rows]
-    for row, own in zip(outcome.rows, cells, strict=True):
-        own[3] = _MARKS[row.verdict]
-    lines = [list(_cells(outcome.rows[0])), ["---"] * 7, *cells]
-    c = outcome.plan.configuration
-    return "\n".join(
-        [
-            f"### Latency gate: {headline(outcome)}",
-            "",
-            f"`{outcome.plan.head.label}` over `{outcome.plan.base.label}`, {c.runtime} {c.precision} on {c.device}",
-            "",
-            *("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines),
-            "",
-            f"{summary(outcome)} {fingerprint().cpu_model}, {fingerprint().cpu_cores} cores. {_clocks(outcome)}",
-            "",
-        ]
+    cells = [_cells(comparison) for comparison in result.comparisons]
+    for comparison, own in zip(result.comparisons, cells, strict=True):
+        own["verdict"] = _MARKS[comparison.verdict]
+    c = result.plan.configuration
+    return (
+        f"### Latency gate: {headline(result)}\n\n"
+        f"`{result.plan.head.label}` over `{result.plan.base.label}`, {c.runtime} {c.precision} on {c.device}\n\n"
+        f"{markdown_table(list(cells[0]), [list(own.values()) for own in cells])}\n"
+        f"{summary(result)} {fingerprint().cpu_model}, {fingerprint().cpu_cores} cores. {_clocks(result)}\n"
     )
 
 
-def _clocks(outcome: Outcome) -> str:
-    replicates = [one for row in outcome.rows for stage in row.stages.values() for one in stage]
+def _clocks(result: GateResult) -> str:
+    replicates = [one for own in result.comparisons for stage in own.stages.values() for one in stage]
     if not replicates:
         return ""
     return (
         f"Ratios by {_CLOCKS[replicates[0].clock]} with 95% intervals; p one-sided, adjusted for the number of "
-        "workloads. The wall clock's shortest windows are told beside and do not decide."
+        "workloads. The shortest windows by the wall clock are reported but do not decide."
     )
 
 
-def headline(outcome: Outcome) -> str:
+def headline(result: GateResult) -> str:
     """The worst of the verdicts in words."""
     for verdict, words in (
-        (Verdict.SLOWER, "slower"),
-        (Verdict.NOT_COMPARED, "not all could be compared"),
-        (Verdict.INCONCLUSIVE, "inconclusive"),
+        (GateVerdict.SLOWER, "slower"),
+        (GateVerdict.NOT_COMPARED, "not all could be compared"),
+        (GateVerdict.INCONCLUSIVE, "inconclusive"),
     ):
-        if rows := outcome.of(verdict):
-            return f"{words}: {', '.join(row.workload for row in rows)}"
+        if found := result.having(verdict):
+            return f"{words}: {', '.join(comparison.workload for comparison in found)}"
     return "no workload got slower"
 
 
-def as_json(outcome: Outcome, code: int) -> dict[str, Any]:
-    """Everything as JSON values; differences of logarithms as they are, ratios beside them."""
-    plan = outcome.plan
+def as_json(result: GateResult, code: int) -> dict[str, Any]:
+    """Everything as JSON values; the replicates' differences are of logarithms, the stages' estimates ratios."""
+    plan = result.plan
     return {
-        "gate": outcome.gate,
+        "gate": result.name,
         "base": plan.base.label,
         "head": plan.head.label,
         "exit_code": code,
-        "headline": headline(outcome),
+        "headline": headline(result),
         "configuration": asdict(plan.configuration),
-        "policy": asdict(plan.policy),
-        "design": "ABBA blocks of processes" if plan.apart else "triples within processes",
-        "took_s": round(outcome.took_s, 1),
-        "pressure_share": outcome.pressure_share,
-        "recorded_before": outcome.recorded_before,
+        "policy": {"sampling": asdict(plan.sampling), "rule": asdict(plan.rule)},
+        "design": "ABBA blocks of processes" if plan.separate_processes else "triples within processes",
+        "took_s": round(result.took_s, 1),
+        "pressure_share": result.pressure_share,
+        "from_ledger": result.from_ledger,
         "environment": asdict(fingerprint()),
-        "workloads": [_row_json(row) for row in outcome.rows],
+        "workloads": [_comparison_json(comparison) for comparison in result.comparisons],
     }
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def _comparison_json(comparison: Comparison) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "workload": row.workload,
-        "verdict": row.verdict.value,
-        "reason": row.reason,
-        "causes": list(row.causes),
+        "workload": comparison.workload,
+        "verdict": comparison.verdict.value,
+        "reason_code": comparison.reason.code.value,
+        "reason": comparison.reason.message,
+        "differences": list(comparison.differences),
     }
-    if row.decision is not None:
-        document["first"] = _finding_json(row.decision.first)
-        document["confirmation"] = _finding_json(row.decision.confirmation)
-        document["wall_clock"] = _finding_json(row.wall)
-        document["processes"] = {stage: [asdict(one) for one in own] for stage, own in row.stages.items()}
+    if comparison.decision is not None:
+        document["first"] = _stage_json(comparison.decision.first)
+        document["confirmation"] = _stage_json(comparison.decision.confirmation)
+        document["wall_clock"] = _stage_json(comparison.wall)
+        document["processes"] = {stage: [asdict(one) for one in own] for stage, own in comparison.stages.items()}
     return document
 
 
-def _finding_json(finding: Finding | None) -> dict[str, Any] | None:
-    if finding is None:
+def _stage_json(result: StageResult | None) -> dict[str, Any] | None:
+    if result is None:
         return None
-    evidence = finding.evidence
     return {
-        "verdict": finding.verdict.value,
-        "reason": finding.reason,
-        "processes": evidence.processes,
-        "ratio": _ratio_json(evidence.shift),
-        "null_ratio": _ratio_json(evidence.null),
-        "p": evidence.p,
-        "p_adjusted": finding.p_adjusted,
+        "verdict": result.verdict.value,
+        "reason_code": result.reason.code.value,
+        "reason": result.reason.message,
+        "processes": result.estimate.processes,
+        "ratio": _ratio_json(result.estimate.slowdown),
+        "null_ratio": _ratio_json(result.estimate.null),
+        "p": result.estimate.p,
+        "p_adjusted": result.p_adjusted,
     }
 
 
-def _ratio_json(shift: Shift) -> dict[str, float]:
+def _ratio_json(interval: Interval) -> dict[str, float]:
     # A stage has six processes or more, so that no end is infinite.
-    return {name: math.exp(value) for name, value in asdict(shift).items()}
+    return {name: math.exp(value) for name, value in asdict(interval).items()}
 
 
-def write(outcome: Outcome, code: int, folder: Path) -> Sequence[Path]:
-    """Write `gate.json`, `gate.md`, and the figure, where something was compared.
+def write(result: GateResult, code: int, folder: Path) -> Sequence[Path]:
+    """Write `gate.json`, `gate.md`, and the figure if something was compared.
 
     Returns:
         Their paths.
     """
     document, text = folder / f"{STEM}.json", folder / f"{STEM}.md"
-    document.write_text(json.dumps(as_json(outcome, code), indent=1, allow_nan=False) + "\n")
-    text.write_text(markdown(outcome))
-    return [document, text, *draw_deltas(outcome, folder / STEM)]
+    document.write_text(json.dumps(as_json(result, code), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    text.write_text(markdown(result), encoding="utf-8")
+    return [document, text, *draw_slowdowns(result, folder / STEM)]

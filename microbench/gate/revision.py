@@ -1,4 +1,4 @@
-"""A git revision's models: its files are laid out in a folder of their own, and its export command is run there."""
+"""A git revision's models: the revision is checked out into a folder of its own, where the export command is run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from microbench.errors import InputError
-from microbench.gate.child import last_line
+from microbench.gate.spawn import last_line
 
 DEFAULT_EXPORT = "{python} -m microbench bundle figure4 --out {out}"
 """Of this project itself."""
@@ -21,19 +21,19 @@ _LONGEST_EXPORT_S = 1800
 
 
 @dataclass(frozen=True)
-class Exporter:
-    """Builds revisions of the repository around `project`."""
+class RevisionExporter:
+    """Exports the models of revisions of the repository that `project` lies in."""
 
     command: str = DEFAULT_EXPORT
-    """Run by the shell in the revision's folder; {out} is where its models go, {python} the side's interpreter."""
+    """Run by the shell in the revision's folder; {out} is the folder for its models, {python} the interpreter."""
     project: Path = field(default_factory=Path.cwd)
     pythons: Mapping[str, str] = field(default_factory=dict)
-    """The interpreter by side, "base" or "head"; this one where it is not named."""
+    """The interpreter by side, "base" or "head"; this one for a side that is not named."""
 
     def __post_init__(self) -> None:
-        """Refuse a command that does not say where its models go."""
+        """Refuse a command that does not take the folder for the models."""
         if "{out}" not in self.command:
-            raise InputError("export must have {out} in it, where the models shall be written.")
+            raise InputError("export must contain {out}, which stands for the folder that the models are written to.")
 
     def export(self, role: str, revision: str, out: Path) -> str:
         """Write the models of `revision` to the folder `out`.
@@ -45,7 +45,7 @@ class Exporter:
             The revision with its commit, for people.
 
         Raises:
-            InputError: there is no such revision, or its export fails; with the last line of what it said.
+            InputError: there is no such revision, or its export fails; with the last line that it printed.
         """
         commit = self._git(role, revision, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         name = commit.decode().strip()
@@ -81,9 +81,9 @@ class Exporter:
         except subprocess.TimeoutExpired as error:
             raise InputError(f"{role} {revision!r} was not exported within {_LONGEST_EXPORT_S} s.") from error
         if done.returncode != 0:
-            said = last_line(done.stderr) or last_line(done.stdout) or "it said nothing"
+            line = last_line(done.stderr) or last_line(done.stdout) or "it printed nothing"
             raise InputError(
-                f"{role} {revision!r} does not build: the export ended with code {done.returncode}: {said}"
+                f"{role} {revision!r} does not build: the export ended with code {done.returncode}: {line}"
             )
         if not out.is_dir():
             raise InputError(f"{role} {revision!r} does not build: the export wrote no folder {{out}}.")
@@ -96,9 +96,9 @@ class Exporter:
                 f"{role} {revision!r} is no file or folder, and git cannot be run to look further."
             ) from error
         if done.returncode != 0:
-            said = last_line(done.stderr.decode(errors="replace"))
+            line = last_line(done.stderr.decode(errors="replace"))
             raise InputError(
                 f"{role} {revision!r} is no folder of .onnx files, no bundle and no git revision"
-                + (f" ({said})." if said else ".")
+                + (f" ({line})." if line else ".")
             )
         return done.stdout

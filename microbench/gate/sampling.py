@@ -1,7 +1,7 @@
-"""What one process measures: a workload's arms side by side, each loaded for itself, in random order.
+"""What one process measures: the arms of a workload, each loaded separately, timed in turns in random order.
 
-Like the instrument, this reads on Python 3.9 and needs NumPy and the runtime alone: where the two sides have an
-interpreter each, it runs in theirs.
+Like the instrument, this reads on Python 3.9 and needs NumPy and the runtime alone, as each side may have an
+interpreter of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microbench.gate.policy import Sampling
+from microbench.gate.inputs import ModelInput
+from microbench.gate.sampling_plan import SamplingPlan
 from microbench.measure.record import Configuration
 from microbench.measure.session import Reading, Session
 from microbench.measure.workload import Cost, Workload
@@ -26,17 +27,17 @@ from microbench.runtimes import Runtime
 from microbench.runtimes.base import placed
 
 _WINDOW_MARGIN = 1.1
-"""Windows are planned this much longer than the least, as runs vary."""
+"""Windows are planned this much longer than the shortest that is allowed, as runs vary."""
 _PADS = 16
 _PAD_BYTES = (64, 2**16)
-"""Before each load, so many blocks of so many bytes are taken from the heap: one draw of a memory layout."""
+"""Before each load, this many blocks of a random size are taken from the heap, for a random memory layout."""
 _LONGEST_INJECTED_WINDOW_NS = 250e6
 _COLUMNS = ("runs", "wall_ns", "cpu_ns", "preemptions", "device_ns")
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One of the things that are timed side by side."""
+    """One load of one model, timed in turns with the others of its task."""
 
     name: str
     model: str
@@ -44,8 +45,8 @@ class Arm:
     load: int = 0
     """Arms of the same model and the same load share a session."""
     one_more_in: int | None = None
-    """An injected slowdown: one run more in each so many, which do not count. Only on a CPU are they really run; a
-    device's windows are whole graphs, and are scaled."""
+    """Injects a slowdown of 1/n: one run more in each n, which does not count as a run. On a CPU it is really run; a
+    device's windows are whole graphs, whose times are scaled."""
 
 
 @dataclass(frozen=True)
@@ -53,35 +54,36 @@ class Task:
     """One workload's arms."""
 
     workload: str
-    shapes: Mapping[str, Sequence[int]]
-    """By input name."""
+    inputs: Mapping[str, ModelInput]
     arms: Sequence[Arm]
-    """The first is the one that the others' outputs are held against."""
+    """The outputs of the first are the reference for the others'."""
 
 
 class OutputMismatchError(ValueError):
-    """Two arms do not compute maps of the same shapes: their times cannot be compared."""
+    """Two arms compute outputs of different shapes, so that their times cannot be compared."""
 
 
 def sample_task(
-    runtime: Runtime, configuration: Configuration, task: Task, sampling: Sampling, rng: np.random.Generator
+    runtime: Runtime, configuration: Configuration, task: Task, sampling: SamplingPlan, rng: np.random.Generator
 ) -> dict[str, Any]:
     """Load and time a workload's arms.
 
     Returns:
-        JSON values: for each arm its windows in the order of the rounds ("runs", "wall_ns", "cpu_ns", "preemptions",
-        "device_ns" as lists; which of these is the `clock` that counts; `asked` and `nominal` runs of a window, which
-        differ by what was injected), and how far its outputs are from the first arm's.
+        JSON values for each arm: its windows in the order of the rounds ("runs", "wall_ns", "cpu_ns", "preemptions",
+        "device_ns" as lists), the `clock` that decides, the runs of a window that were requested (`asked`) and those
+        that count (`nominal`), which differ if a slowdown is injected, and the difference of its outputs from the first
+        arm's.
 
     Raises:
         OutputMismatchError: an arm's outputs differ in number or shape from the first arm's.
-        Exception: whatever the runtime throws on a model that it cannot load or run.
+        Exception: any that the runtime raises for a model that it cannot load or run.
     """
-    inputs = {name: rng.standard_normal(tuple(shape), dtype=np.float32) for name, shape in task.shapes.items()}
+    inputs = {name: model_input.draw(rng) for name, model_input in task.inputs.items()}
     keys = list(dict.fromkeys((arm.model, arm.load) for arm in task.arms))
     sessions: dict[tuple[str, int], Session] = {}
     padding = []
     with contextlib.ExitStack() as stack:
+        # Load
         for index in rng.permutation(len(keys)).tolist():
             model, load = keys[index]
             padding.append([np.ones(size, np.uint8) for size in rng.integers(*_PAD_BYTES, _PADS).tolist()])
@@ -92,9 +94,13 @@ def sample_task(
             sessions[model, load] = session
         arms = [sessions[arm.model, arm.load] for arm in task.arms]
         differences = _compare_outputs(task.arms, arms)
-        clock = clock_of(configuration, arms[0])
+
+        # Warm up
+        clock = deciding_clock(configuration, arms[0])
         run_ns = min(_warm_up(sessions[key], clock, sampling) for key in keys)
         nominal = _runs_per_window(run_ns, sampling, task.arms)
+
+        # Sample
         asked = [nominal + (nominal // arm.one_more_in if arm.one_more_in else 0) for arm in task.arms]
         rounds = _take_rounds(arms, asked, sampling, rng)
     return {
@@ -110,7 +116,7 @@ def sample_task(
 
 
 def _compare_outputs(arms: Sequence[Arm], sessions: Sequence[Session]) -> list[float | None]:
-    """Root mean square of each arm's difference from the first one's outputs, as a share of these; None for a NaN."""
+    """Root mean square of each arm's difference from the first arm's outputs, as a share of these; None for a NaN."""
     differences: list[float | None] = []
     reference: tuple[NDArray[Any], ...] = ()
     for arm, session in zip(arms, sessions):  # noqa: B905 - Python 3.9
@@ -131,20 +137,20 @@ def _compare_outputs(arms: Sequence[Arm], sessions: Sequence[Session]) -> list[f
     return differences
 
 
-def clock_of(configuration: Configuration, session: Session) -> str:
-    """The clock that the verdict is by, as the name of a column.
+def deciding_clock(configuration: Configuration, session: Session) -> str:
+    """The clock by which the verdict is reached, as the name of a column.
 
-    The device's own where the session reads it. On one thread of a CPU the thread's CPU time, as other tasks take
-    nothing from it. Of several threads, or a host that waits for a device, CPU time counts the waiting too, which many
-    runtimes spend spinning: the wall clock.
+    The device's own if the session reads it. On one thread of a CPU, the thread's CPU time, which other tasks do not
+    disturb. With several threads, or a host that waits for a device, the wall clock: many runtimes spin while they
+    wait, and CPU time would count that.
     """
     if session.read(1).device_ns is not None:
         return "device_ns"
     return "cpu_ns" if configuration.device == "cpu" and not session.worker_threads else "wall_ns"
 
 
-def _warm_up(session: Session, clock: str, sampling: Sampling) -> float:
-    """Run for the warm-up's time; returns nanoseconds of one run."""
+def _warm_up(session: Session, clock: str, sampling: SamplingPlan) -> float:
+    """Run until the warm-up's time is over; returns the nanoseconds of one run."""
     end = time.perf_counter() + sampling.warm_up_ms / 1e3
     runs = 1
     reading = session.read(runs)
@@ -155,8 +161,8 @@ def _warm_up(session: Session, clock: str, sampling: Sampling) -> float:
     return max(float(getattr(reading, clock)), 1.0) / reading.runs
 
 
-def _runs_per_window(run_ns: float, sampling: Sampling, arms: Sequence[Arm]) -> int:
-    """As many for all arms as the fastest needs; where a slowdown is injected, a multiple of what a run is added to."""
+def _runs_per_window(run_ns: float, sampling: SamplingPlan, arms: Sequence[Arm]) -> int:
+    """As many for all arms as the fastest needs; with an injected slowdown of 1/n, a multiple of n."""
     needed = math.ceil(sampling.min_window_ms * 1e6 * _WINDOW_MARGIN / run_ns)
     step = math.lcm(*(arm.one_more_in or 1 for arm in arms))
     if step > 1 and step * run_ns > _LONGEST_INJECTED_WINDOW_NS:
@@ -165,11 +171,11 @@ def _runs_per_window(run_ns: float, sampling: Sampling, arms: Sequence[Arm]) -> 
 
 
 def _take_rounds(
-    sessions: Sequence[Session], asked: Sequence[int], sampling: Sampling, rng: np.random.Generator
+    sessions: Sequence[Session], asked: Sequence[int], sampling: SamplingPlan, rng: np.random.Generator
 ) -> list[list[Reading]]:
-    """One window of each arm a round, in random order; a round in which the device held its clock down is dropped."""
+    """One window of each arm a round, in random order; a round in which the device was throttled is dropped."""
     rounds = []
-    # A collection in the middle of a window would be timed with it.
+    # A garbage collection in the middle of a window would be timed with it.
     gc.collect()
     gc.disable()
     try:
@@ -183,5 +189,5 @@ def _take_rounds(
     finally:
         gc.enable()
     if not rounds:
-        raise RuntimeError("the device held its clock down in every window")
+        raise RuntimeError("the device was throttled in every window")
     return rounds

@@ -1,7 +1,7 @@
 """The gate's statistics: pure functions on a handful of paired differences, one difference a process.
 
-The differences are of logarithms, so that 0.05 reads "5% slower". Nothing is assumed of them but that, were there no
-change, each would be as likely above zero as below by the same amount.
+The differences are of logarithms, so that 0.05 is 5% slower. The only assumption is symmetry: were there no change,
+each difference would be as likely above zero as below it by the same amount.
 """
 
 from __future__ import annotations
@@ -9,44 +9,32 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from microbench.measure.interval import Interval
 from microbench.measure.statistics import Samples, hodges_lehmann
 
 Distribution = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Shift:
-    """A Hodges-Lehmann estimate with its exact 95% interval, in the unit of the values."""
-
-    centre: float
-    low: float
-    high: float
-
-    @property
-    def half_width(self) -> float:
-        """Half the interval's width; infinite where there are too few values for an interval."""
-        return (self.high - self.low) / 2
 
 
 def signed_rank_p(values: Samples) -> float:
     """P-value of Wilcoxon's signed-rank test that the values lie above zero: one-sided, and exact.
 
     The probability, over all 2^n signs that the values might have had, of a sum of positive ranks at least as large as
-    the one observed (Wilcoxon 1945; Hollander and Wolfe, Nonparametric Statistical Methods, section 3.1). Zeros say
-    nothing of the direction and are left out, as Wilcoxon did; ties get the mean of their ranks, and the sums over the
-    signs are enumerated with these very ranks, so that the p-value stays exact, where a table of ranks without ties
-    would not be.
+    the one observed (Wilcoxon 1945; Hollander and Wolfe, Nonparametric Statistical Methods, section 3.1). Zeros have
+    no direction and are left out, as Wilcoxon did; ties get the mean of their ranks, and the sums over the signs are
+    enumerated with these ranks, so that the p-value stays exact, where a table of ranks without ties would not be.
 
     Args:
         values: n differences.
 
     Returns:
         1 if all are zero; never below 2^-n.
+
+    >>> signed_rank_p(np.array([0.01, 0.02, 0.03]))
+    0.125
     """
     values = values[values != 0]
     doubled = _doubled_midranks(np.abs(values))
@@ -54,8 +42,8 @@ def signed_rank_p(values: Samples) -> float:
     return float(_sum_distribution(tuple(sorted(doubled.tolist())))[observed:].sum())
 
 
-def hodges_lehmann_interval(values: Samples, *, confidence: float = 0.95) -> Shift:
-    """The Hodges-Lehmann estimate and the interval that the signed-rank test leaves (Hollander and Wolfe, section 3.3).
+def hodges_lehmann_interval(values: Samples, *, confidence: float = 0.95) -> Interval:
+    """The Hodges-Lehmann estimate with the interval of the signed-rank test (Hollander and Wolfe, section 3.3).
 
     The ends are the k-th smallest and the k-th largest of the averages of all pairs of values, with the largest k that
     still covers with `confidence`: for twelve values the 14th and the 65th of 78, which cover with 95.8%.
@@ -73,14 +61,17 @@ def hodges_lehmann_interval(values: Samples, *, confidence: float = 0.95) -> Shi
     below = np.cumsum(_sum_distribution(tuple(range(1, count + 1))))
     k = int(np.searchsorted(below, (1 - confidence) / 2, side="right"))
     low, high = (float(averages[k - 1]), float(averages[-k])) if k else (-math.inf, math.inf)
-    return Shift(hodges_lehmann(values), low, high)
+    return Interval(hodges_lehmann(values), low, high)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values adjusted so that, of all true nulls, any is rejected with at most the level (Holm 1979).
+    """P-values adjusted so that the chance to reject any true null hypothesis is at most the level (Holm 1979).
 
     Returns:
         In the order given: the largest of (m - rank) p over itself and the smaller ones, and at most 1.
+
+    >>> holm([0.02, 0.01, 0.6])
+    [0.04, 0.03, 0.6]
     """
     adjusted = [1.0] * len(p_values)
     largest = 0.0

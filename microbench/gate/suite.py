@@ -1,4 +1,4 @@
-"""The models that a calibration holds against themselves where the user names none."""
+"""The models of a calibration for which the user names none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from microbench.measure.workload import WorkloadSpec
 _BLOCKS = ("conv3x3", "sepconv3x3", "bottleneck")
 _WIDTH = 16
 _RESOLUTION = (16, 16)
-"""So small that a window of 2 ms holds the fifty runs or more of which one is added to make a model 2% slower."""
+"""Small enough for fifty runs or more in a window of 2 ms: a slowdown of 2% is one more run in fifty."""
 
 
 def suite() -> dict[str, WorkloadSpec]:

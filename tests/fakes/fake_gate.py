@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from microbench.gate.process import Job
 from microbench.gate.sampling import Task
+from microbench.gate.worker import Job
 
 WriteModel = Callable[..., Path]
 Microbench = Callable[..., tuple[int, str, str]]
@@ -37,7 +37,7 @@ def chain(layers: int, *, channels: int = 8, size: int | str = 16, seed: int = 0
 
 @dataclass
 class FakeProcesses:
-    """Stands for the processes: windows drawn from known latencies, with the disturbances that real ones have."""
+    """Replaces the workers: windows drawn from known latencies, with the disturbances that real ones have."""
 
     slowdowns: dict[str, float] = field(default_factory=dict)
     """Of the head, by workload; whatever is not named has none."""

@@ -42,7 +42,7 @@ def microbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> FakeProcesses:
-    """What the gate's processes return, without starting any."""
+    """What the gate's workers return, without starting any."""
     fake = FakeProcesses()
-    monkeypatch.setattr("microbench.gate.replicates.run_process", fake)
+    monkeypatch.setattr("microbench.gate.processes.run_worker", fake)
     return fake

@@ -1,4 +1,4 @@
-"""What a user of `microbench gate --calibrate` sees; the processes' answers are made up, so that the truth is known."""
+"""What a user of `microbench gate --calibrate` sees; the workers' answers are made up, so that the truth is known."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def test_each_process_times_each_model_as_it_is_and_slowed_down(
 
 
 def test_a_suite_has_a_false_alarm_rate_of_its_own(microbench: Microbench, processes: FakeProcesses) -> None:
-    # The head's models are loaded 10% slower than the base's: the gate is wrong each time, and says so of itself.
+    # The head's models are loaded 10% slower than the base's: the gate is wrong each time, and reports it.
     processes.slowdowns = {"one": 0.1}
     points = points_of(microbench(*ONE_SLOWDOWN, "--gates", "0", "--json")[1])
     assert points["one", 0.0]["slower_share"] == 1.0
@@ -59,7 +59,9 @@ def test_a_suite_has_a_false_alarm_rate_of_its_own(microbench: Microbench, proce
     assert points["any of the suite", 0.0]["slower_share"] == 1.0
 
 
-def test_a_stopped_calibration_goes_on_and_a_larger_one_adds(microbench: Microbench, processes: FakeProcesses) -> None:
+def test_a_stopped_calibration_is_resumed_and_a_larger_one_adds(
+    microbench: Microbench, processes: FakeProcesses
+) -> None:
     processes.killed_after = 34
     assert microbench(*ONE_SLOWDOWN)[0] == 130
     processes.killed_after = None
@@ -87,4 +89,6 @@ def test_without_models_it_brings_its_own(microbench: Microbench, processes: Fak
     code, output, _ = microbench("gate", "--calibrate", "--quick", "--json")
     assert code == 0
     assert {key[0] for key in points_of(output)} == {"bottleneck"}
-    assert {tuple(shape) for task in processes.jobs[0].tasks for shape in task.shapes.values()} == {(1, 16, 16, 16)}
+    assert {shape for task in processes.jobs[0].tasks for shape in (own.shape for own in task.inputs.values())} == {
+        (1, 16, 16, 16)
+    }

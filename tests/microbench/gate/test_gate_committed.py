@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from microbench.benchmarks.error_rates import read_runs, table
-from microbench.gate.deltas import Replicate, of_triples
-from microbench.gate.judgement import Verdict
-from microbench.gate.operating import operating_points
-from microbench.gate.policy import Policy
+from microbench.gate.decision import GateVerdict
+from microbench.gate.decision_rule import DecisionRule
+from microbench.gate.drawn_gates import detection_rates
+from microbench.gate.replicate import Replicate, replicate_from_triples
+from microbench.gate.sampling_plan import SamplingPlan
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "results" / "xeon-2-cores" / "gate"
@@ -38,10 +39,9 @@ def test_the_error_rates_follow_from_the_windows_of_sixty_processes(document: di
         for workload in line["workloads"]:
             name, _, injected = workload["workload"].partition(" ")
             slowdown = int(injected.strip("+%") or 0) / 100
-            pool.setdefault(name, {}).setdefault(slowdown, []).append(of_triples(workload["arms"]))
-    policy = Policy()
-    points = operating_points(pool, policy.rule, processes=policy.sampling.processes, gates=400)
-    found = {(point.workload, point.slowdown): (point.slower, point.inconclusive, point.gates) for point in points}
+            pool.setdefault(name, {}).setdefault(slowdown, []).append(replicate_from_triples(workload["arms"]))
+    rates = detection_rates(pool, DecisionRule(), processes=SamplingPlan().processes, gates=400)
+    found = {(rate.workload, rate.slowdown): (rate.slower, rate.inconclusive, rate.gates) for rate in rates}
     assert found == {
         (point["workload"], point["slowdown"]): (point["slower"], point["inconclusive"], point["gates"])
         for point in document["points"]
@@ -63,7 +63,7 @@ def test_ten_whole_gates_were_run(document: dict[str, Any]) -> None:
     gates = document["real_gates"]
     assert len({line["gate"] for line in lines_of("real")}) == len(gates) == 10
     verdicts = {row["verdict"] for gate in gates for row in gate["workloads"]}
-    assert verdicts == {Verdict.PASS.value}
+    assert verdicts == {GateVerdict.PASS.value}
 
 
 def test_pytest_benchmarks_error_rates_follow_from_its_runs() -> None:

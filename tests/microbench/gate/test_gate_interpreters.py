@@ -10,7 +10,7 @@ import pytest
 import microbench.gate
 
 ROOM = Path(microbench.gate.__file__).parent
-RUN_BY_ANY_INTERPRETER = ("__init__", "policy", "sampling", "process")
+RUN_BY_ANY_INTERPRETER = ("__init__", "inputs", "sampling_plan", "sampling", "worker")
 ABSENT = ("torch", "onnx", "pandas", "matplotlib", "click", "rich", "scipy", "blocks", "lpsnet")
 
 
@@ -26,7 +26,7 @@ def test_what_a_process_runs_reads_on_python_3_9() -> None:
 
 
 def test_a_process_imports_of_this_project_what_lies_below_and_of_its_own_room_those_files_alone() -> None:
-    code = "import sys, microbench.gate.process; print(*sorted(sys.modules))"
+    code = "import sys, microbench.gate.worker; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     modules = done.stdout.split()
     assert {name for name in modules if name.startswith("microbench.gate.")} == {

@@ -1,6 +1,7 @@
-"""The gate's real processes: few windows, so that they say whether it works, and nothing of how exact it is."""
+"""The gate's real processes, with few windows: whether they work, not how exact they are."""
 
 import dataclasses
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -10,77 +11,84 @@ import pytest
 from fake_gate import FakeProcesses, WriteModel
 
 from microbench.errors import InputError
-from microbench.gate.child import run_process
-from microbench.gate.conduct import Plan, conduct
-from microbench.gate.judgement import Verdict
-from microbench.gate.ledger import Ledger
-from microbench.gate.policy import Policy, Rule, Sampling
-from microbench.gate.process import Job, run_job
-from microbench.gate.revision import Exporter
+from microbench.gate.decision import GateVerdict
+from microbench.gate.decision_rule import DecisionRule
+from microbench.gate.inputs import ModelInput
+from microbench.gate.ledger import Ledger, read_ledger
+from microbench.gate.model_set import ModelSet, open_models
+from microbench.gate.plan import GatePlan
+from microbench.gate.reason import ReasonCode
+from microbench.gate.result import Comparison
+from microbench.gate.revision import RevisionExporter
+from microbench.gate.run import run
 from microbench.gate.sampling import Arm, Task
-from microbench.gate.sides import Side, open_side
+from microbench.gate.sampling_plan import SamplingPlan
+from microbench.gate.spawn import run_worker
+from microbench.gate.worker import Job, run_job
 from microbench.measure.record import Configuration
 
-FEW = Sampling(processes=6, triples=8, fewest_triples=2, min_window_ms=0.3, warm_up_ms=2)
-LENIENT = Rule(significance=0.05, max_null_shift=1.0, max_half_width=2.0)
+FEW = SamplingPlan(processes=6, triples=8, fewest_triples=2, min_window_ms=0.3, warm_up_ms=2)
+LENIENT = DecisionRule(significance=0.05, max_null_shift=1.0, max_half_width=2.0)
 """Six processes of few windows are no gate; but a network eight times as deep must show."""
 CPU = Configuration("onnxruntime")
 
 
-def side(path: Path, workspace: Path) -> Side:
-    return open_side("base", str(path), workspace, Exporter(), {})
+def models_in(path: Path, workspace: Path) -> ModelSet:
+    return open_models("base", str(path), workspace, RevisionExporter(), {})
+
+
+def run_in(folder: Path, plan: GatePlan) -> tuple[tuple[Comparison, ...], list[dict[str, Any]]]:
+    """The gate's comparisons, and its ledger's lines."""
+    with Ledger(folder / "processes.jsonl") as ledger:
+        return run(plan, ledger).comparisons, ledger.lines
 
 
 def task(
     name: str, base: Path, head: Path, one_more_in: int | None = None, shape: tuple[int, ...] = (1, 8, 16, 16)
 ) -> Task:
     arms = [Arm("base", str(base), 0), Arm("base again", str(base), 1), Arm("head", str(head), 2, one_more_in)]
-    return Task(name, {"image": shape}, arms)
+    return Task(name, {"image": ModelInput(shape)}, arms)
 
 
 def test_a_gate_with_real_processes_finds_a_much_deeper_network_slower(write_model: WriteModel, tmp_path: Path) -> None:
     for name, layers in (("net", 8), ("same", 1)):
         write_model(f"base/{name}.onnx")
         write_model(f"head/{name}.onnx", layers)
-    plan = Plan(side(tmp_path / "base", tmp_path), side(tmp_path / "head", tmp_path), CPU, Policy(FEW, LENIENT))
-    ledger = Ledger(tmp_path / "gate" / "processes.jsonl")
-    outcome = conduct(plan, ledger)
-    verdicts = {row.workload: row.verdict for row in outcome.rows}
-    assert verdicts["net"] is Verdict.SLOWER
-    assert [len(line["workloads"]) for line in ledger.lines[:6]] == [2] * 6
-    line = ledger.lines[0]
-    assert line["environment"]["cpu_cores"] >= 1
-    for entry in line["workloads"]:
+    plan = GatePlan(models_in(tmp_path / "base", tmp_path), models_in(tmp_path / "head", tmp_path), CPU, FEW, LENIENT)
+    comparisons, lines = run_in(tmp_path, plan)
+    verdicts = {comparison.workload: comparison.verdict for comparison in comparisons}
+    assert verdicts["net"] is GateVerdict.SLOWER
+    assert [len(line["workloads"]) for line in lines[:6]] == [2] * 6
+    assert lines[0]["environment"]["cpu_cores"] >= 1
+    for entry in lines[0]["workloads"]:
         for arm in entry["arms"].values():
             assert len(arm["wall_ns"]) == len(arm["cpu_ns"]) == len(arm["runs"]) >= 2
-    assert Ledger(ledger.path).lines == json.loads(json.dumps(ledger.lines))
+    assert read_ledger(tmp_path / "processes.jsonl") == json.loads(json.dumps(lines))
 
 
 def test_sides_with_interpreters_of_their_own_run_apart(write_model: WriteModel, tmp_path: Path) -> None:
     write_model("base/net.onnx")
     write_model("head/net.onnx", 8)
     pythons = {"base": sys.executable, "head": sys.executable}
-    sides = side(tmp_path / "base", tmp_path), side(tmp_path / "head", tmp_path)
-    plan = Plan(*sides, CPU, Policy(FEW, LENIENT), pythons)
-    ledger = Ledger(tmp_path / "processes.jsonl")
-    # One stage is enough to see it.
-    plan = dataclasses.replace(plan, policy=Policy(FEW, dataclasses.replace(LENIENT, slower_than=10.0)))
-    (row,) = conduct(plan, ledger).rows
-    assert row.decision is not None
-    assert row.decision.first.evidence.shift.low > 0
-    blocks = [
-        "".join("A" if line["side"] == "base" else "B" for line in ledger.lines[i : i + 4]) for i in range(0, 24, 4)
-    ]
+    sides = models_in(tmp_path / "base", tmp_path), models_in(tmp_path / "head", tmp_path)
+    plan = GatePlan(*sides, CPU, FEW, LENIENT, confirmation_processes=0, pythons=pythons)
+    (comparison,), lines = run_in(tmp_path, plan)
+    assert comparison.reason.code is ReasonCode.ABOVE_LIMIT
+    assert comparison.decision is not None
+    assert comparison.decision.first.estimate.slowdown.low > 0
+    blocks = ["".join("A" if line["side"] == "base" else "B" for line in lines[i : i + 4]) for i in range(0, 24, 4)]
+    assert len(lines) == 24
     assert set(blocks) <= {"ABBA", "BAAB"}
 
 
 def test_outputs_of_other_shapes_are_named(write_model: WriteModel, tmp_path: Path) -> None:
     write_model("base/net.onnx")
     write_model("head/net.onnx", outputs=3)
-    plan = Plan(side(tmp_path / "base", tmp_path), side(tmp_path / "head", tmp_path), CPU, Policy(FEW, LENIENT))
-    (row,) = conduct(plan, Ledger(tmp_path / "processes.jsonl")).rows
-    assert row.verdict is Verdict.NOT_COMPARED
-    assert "outputs of arm 'head' have the shapes [[1, 3, 16, 16]], those of 'base' [[1, 8, 16, 16]]" in row.reason
+    plan = GatePlan(models_in(tmp_path / "base", tmp_path), models_in(tmp_path / "head", tmp_path), CPU, FEW, LENIENT)
+    (comparison,), _ = run_in(tmp_path, plan)
+    assert (comparison.verdict, comparison.reason.code) == (GateVerdict.NOT_COMPARED, ReasonCode.FAILED)
+    shapes = "outputs of arm 'head' have the shapes [[1, 3, 16, 16]], those of 'base' [[1, 8, 16, 16]]"
+    assert shapes in comparison.reason.message
 
 
 def lines_of(job: Job) -> list[dict[str, Any]]:
@@ -121,7 +129,7 @@ def test_a_slow_model_gets_as_many_triples_as_there_is_time_for(write_model: Wri
     assert len(line["arms"]["base"]["runs"]) == 3
 
 
-def test_values_that_differ_are_told_with_how_much(write_model: WriteModel) -> None:
+def test_values_that_differ_are_reported_with_their_size(write_model: WriteModel) -> None:
     base, head = write_model("base.onnx"), write_model("head.onnx", seed=1)
     (line,) = lines_of(Job(CPU, FEW, 0, [task("net", base, head)]))
     assert line["arms"]["base again"]["output_difference"] == 0
@@ -150,7 +158,7 @@ def test_a_process_that_dies_names_what_it_died_of(write_model: WriteModel, tmp_
     )
     python.chmod(0o755)
     tasks = [task(name, model, model) for name in ("first", "second", "third")]
-    version, entries = run_process(str(python), Job(CPU, FEW, 0, tasks))
+    version, entries = run_worker(str(python), Job(CPU, FEW, 0, tasks))
     assert version == "1"
     assert [entry["workload"] for entry in entries] == ["first", "second"]
     assert entries[1]["error"] == "the process died: it ended with code -9"
@@ -159,8 +167,8 @@ def test_a_process_that_dies_names_what_it_died_of(write_model: WriteModel, tmp_
 @pytest.mark.parametrize(("python", "said"), [("/nowhere/python", "No such file"), ("/bin/false", "ended with code 1")])
 def test_an_interpreter_that_cannot_run_it_is_named(python: str, said: str, write_model: WriteModel) -> None:
     model = write_model("net.onnx")
-    with pytest.raises(InputError, match=f"interpreter '{python}' cannot run the gate's process: .*{said}"):
-        run_process(python, Job(CPU, FEW, 0, [task("net", model, model)]))
+    with pytest.raises(InputError, match=f"interpreter '{python}' cannot run the gate's worker: .*{said}"):
+        run_worker(python, Job(CPU, FEW, 0, [task("net", model, model)]))
 
 
 def test_what_a_crash_did_not_come_to_is_measured_by_another_process(
@@ -176,17 +184,33 @@ def test_what_a_crash_did_not_come_to_is_measured_by_another_process(
                 return version, [*entries[:index], {"workload": "b", "error": "the process died"}]
         return version, entries
 
-    monkeypatch.setattr("microbench.gate.replicates.run_process", crashing)
-    models = side(tmp_path / "base", tmp_path)
-    plan = Plan(models, models, CPU)
-    outcome = conduct(plan, Ledger(tmp_path / "processes.jsonl"))
-    assert [row.verdict for row in outcome.rows] == [Verdict.PASS, Verdict.NOT_COMPARED, Verdict.PASS]
-    assert all(len(row.stages["first"]) == 12 for row in outcome.rows if row.workload != "b")
+    monkeypatch.setattr("microbench.gate.processes.run_worker", crashing)
+    models = models_in(tmp_path / "base", tmp_path)
+    comparisons, _ = run_in(tmp_path, GatePlan(models, models, CPU))
+    assert [own.verdict for own in comparisons] == [GateVerdict.PASS, GateVerdict.NOT_COMPARED, GateVerdict.PASS]
+    assert all(len(own.stages["first"]) == 12 for own in comparisons if own.workload != "b")
 
 
-def test_a_ledger_of_something_else_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"not a process\n", b"no line break", b"\x89PNG\r\n\x1a\n\x00"])
+def test_a_ledger_of_something_else_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "processes.jsonl"
-    path.write_text("not a process\n")
+    path.write_bytes(content)
     with pytest.raises(InputError, match="line 1, is not a process of this version"):
         Ledger(path)
-    assert path.read_text() == "not a process\n"
+    assert path.read_bytes() == content
+
+
+def test_two_gates_in_one_folder_lock_each_other_out(tmp_path: Path) -> None:
+    path = tmp_path / "processes.jsonl"
+    with Ledger(path), pytest.raises(InputError, match=r"gate file .* is being written by another run"):
+        Ledger(path)
+
+
+@pytest.mark.parametrize("name", ["pool", "real"])
+def test_the_committed_ledgers_can_be_read(tmp_path: Path, name: str) -> None:
+    committed = Path(__file__).parents[3] / "results/xeon-2-cores/gate/calibration" / f"{name}.jsonl.gz"
+    path = tmp_path / f"{name}.jsonl"
+    path.write_bytes(gzip.decompress(committed.read_bytes()))
+    with Ledger(path) as ledger:
+        assert ledger.latest_gate(ledger.lines[-1]["key"]) == ledger.lines[-1]["gate"]
+    assert read_ledger(path) == ledger.lines

@@ -1,4 +1,4 @@
-"""The error rates of pytest-benchmark's comparison, which the gate's are held against."""
+"""The error rates of pytest-benchmark's comparison, which the gate's are compared with."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""From a process's windows to one difference: how much slower the head ran than the base, and the base than itself."""
+"""From the windows of one process, or of one block of processes, to one difference between head and base."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from microbench.measure.statistics import Samples
 BASE, AGAIN, HEAD = "base", "base again", "head"
 """The arms of a triple; the second is the null arm."""
 
-Arms = Mapping[str, Mapping[str, Any]]
-"""What `sample_task` returned."""
+ArmWindows = Mapping[str, Mapping[str, Any]]
+"""What `sampling.sample_task` returns: by arm, its windows."""
 
 
 @dataclass(frozen=True)
 class Replicate:
-    """What one process, or one block of four, says of a workload; differences of logarithms (0.05 is 5% slower)."""
+    """One workload in one process, or in one block of four. Differences are of logarithms (0.05 is 5% slower)."""
 
     delta: float
-    """Head over base, by the clock that counts; see `sampling.clock_of`."""
+    """Head over base, by the clock that decides; see `sampling.deciding_clock`."""
     null: float
-    """Base over itself: nothing but noise."""
+    """Base over itself: noise alone."""
     wall_delta: float
     """Head over base by the shortest window of the wall clock."""
     wall_null: float
     base_ms: float
-    """Of one run, by the clock that `delta` is of."""
+    """Of one run of the base, by the clock that decides."""
     windows: int
     """Of each arm."""
     clock: str
-    """That `delta` is of: "cpu_ns", "device_ns" or "wall_ns"."""
+    """The one that decides: "cpu_ns", "device_ns" or "wall_ns"."""
     output_difference: float | None
     """Root mean square of the outputs' difference as a share of the base's outputs; None if not finite or not known."""
 
     @property
-    def wall(self) -> Replicate:
-        """The same by the wall clock."""
+    def by_wall_clock(self) -> Replicate:
+        """The same workload and process by the wall clock."""
         return replace(self, delta=self.wall_delta, null=self.wall_null, clock="wall_ns")
 
 
-def of_triples(arms: Arms) -> Replicate:
-    """Of one process with both sides in it: the median over its triples, each of windows taken within milliseconds."""
+def replicate_from_triples(arms: ArmWindows) -> Replicate:
+    """A process that has both sides: the median over its triples, whose windows lie milliseconds apart."""
     base, again, other = (_log_ns(arms[name], arms[name]["clock"]) for name in (BASE, AGAIN, HEAD))
     wall_base, wall_again, wall_other = (_log_ns(arms[name], "wall_ns").min() for name in (BASE, AGAIN, HEAD))
     return Replicate(
@@ -59,8 +59,8 @@ def of_triples(arms: Arms) -> Replicate:
     )
 
 
-def of_block(sides: Sequence[str], processes: Sequence[Arms]) -> Replicate:
-    """Of four processes one after the other, ABBA or BAAB, each with one side alone: a drift that is linear cancels.
+def replicate_from_block(sides: Sequence[str], processes: Sequence[ArmWindows]) -> Replicate:
+    """Four processes one after the other, ABBA or BAAB, each with one side alone: a drift that is linear cancels.
 
     Args:
         sides: `BASE` or `HEAD` of each, two of each.
@@ -83,14 +83,14 @@ def of_block(sides: Sequence[str], processes: Sequence[Arms]) -> Replicate:
     )
 
 
-def _pooled(arms: Arms) -> float:
+def _pooled(arms: ArmWindows) -> float:
     return float(np.median(np.concatenate([_log_ns(arm, arm["clock"]) for arm in arms.values()])))
 
 
 def _log_ns(arm: Mapping[str, Any], clock: str) -> Samples:
     """Logarithm of nanoseconds of one run, in each window.
 
-    Runs that were injected take time and do not count. A device's window may hold more runs than were asked for.
+    Injected runs take time and do not count as runs. A device's window may hold more runs than were requested.
     """
     per_run = np.asarray(arm[clock], np.float64) / np.asarray(arm["runs"], np.float64)
     logs: Samples = np.log(np.maximum(per_run, 1e-3) * arm["asked"] / arm["nominal"])

@@ -1,6 +1,7 @@
-"""`python -m microbench.gate.process JOB OUT`: one process of the gate, started by it and by nobody else.
+"""`python -m microbench.gate.worker JOB OUT`: one of the gate's fresh processes, started by `spawn` alone.
 
-Writes one line of JSON to OUT for each workload as soon as it is done, so that what a crash takes is known by name.
+Writes one line of JSON to OUT for each workload as soon as it is done, so that the workload that a crash happened in is
+known by name.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from microbench.gate.policy import Sampling
+from microbench.gate.inputs import ModelInput
 from microbench.gate.sampling import Arm, Task, sample_task
+from microbench.gate.sampling_plan import SamplingPlan
 from microbench.measure.record import Configuration
 from microbench.measure.sampler import one_line
 from microbench.runtimes import configure
@@ -23,10 +25,10 @@ from microbench.runtimes import configure
 
 @dataclass(frozen=True)
 class Job:
-    """What one process shall do."""
+    """What one worker measures."""
 
     configuration: Configuration
-    sampling: Sampling
+    sampling: SamplingPlan
     seed: int
     tasks: Sequence[Task]
 
@@ -36,16 +38,20 @@ class Job:
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Job:
-        """What `to_json` wrote."""
+        """The job that `to_json` wrote."""
         return Job(
             Configuration(**document["configuration"]),
-            Sampling(**document["sampling"]),
+            SamplingPlan(**document["sampling"]),
             document["seed"],
-            [
-                Task(task["workload"], task["shapes"], [Arm(**arm) for arm in task["arms"]])
-                for task in document["tasks"]
-            ],
+            [_task_from_json(task) for task in document["tasks"]],
         )
+
+
+def _task_from_json(document: Mapping[str, Any]) -> Task:
+    inputs = {
+        name: ModelInput(**{**fields, "shape": tuple(fields["shape"])}) for name, fields in document["inputs"].items()
+    }
+    return Task(document["workload"], inputs, [Arm(**arm) for arm in document["arms"]])
 
 
 def run_job(job: Job) -> Iterator[dict[str, Any]]:
@@ -61,14 +67,14 @@ def run_job(job: Job) -> Iterator[dict[str, Any]]:
     for task in job.tasks:
         try:
             yield {"workload": task.workload, "arms": sample_task(runtime, c, task, job.sampling, rng)}
-        except Exception as error:  # whatever a runtime throws is that workload's outcome
+        except Exception as error:  # a workload that fails must not take the others with it
             yield {"workload": task.workload, "error": one_line(error)}
 
 
 def main(job_path: str, out_path: str) -> None:
     """Do the job in `job_path`; lines go to `out_path`."""
-    job = Job.from_json(json.loads(Path(job_path).read_text()))
-    with Path(out_path).open("w") as out:
+    job = Job.from_json(json.loads(Path(job_path).read_text(encoding="utf-8")))
+    with Path(out_path).open("w", encoding="utf-8") as out:
         for line in run_job(job):
             out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
             out.flush()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from microbench.commands import options
 from microbench.commands.console import print_table, progress_bar
 from microbench.errors import InputError, one_of
 
@@ -31,12 +32,10 @@ _CALIBRATION_ONLY = ("quick", "pool", "gates", "slowdown")
 @click.command("gate")
 @click.argument("base", required=False)
 @click.argument("head", required=False)
-@click.option("--runtime", default="auto", show_default=True, help="Inference runtime; see `microbench doctor`.")
-@click.option(
-    "--precision", default="fp32", show_default=True, help="fp32, tf32, fp16, bf16 or int8, if the runtime has it."
-)
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
-@click.option("--timing", default="auto", show_default=True, help="On a GPU: kernel_span (auto), isolated, end_to_end.")
+@options.runtime
+@options.precision
+@options.device
+@options.timing
 @click.option("--threads", type=int, default=1, show_default=True, help="Worker threads on a CPU.")
 @click.option(
     "--export",
@@ -81,7 +80,7 @@ _CALIBRATION_ONLY = ("quick", "pool", "gates", "slowdown")
     multiple=True,
     help="With --calibrate: to inject, in percent; repeatable [default: 2, 5 and 10].",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@options.as_json
 def gate(
     base: str | None,
     head: str | None,
@@ -100,7 +99,7 @@ def gate(
     calibrate: bool,
     out: Path | None,
     as_json: bool,
-    **options: Any,
+    **others: Any,
 ) -> None:
     """Compare the latency of HEAD's models with BASE's; exit with 1 if one got slower.
 
@@ -118,7 +117,7 @@ def gate(
     from microbench.runtimes import configure, get
 
     _require_sides(base, head, calibrate=calibrate)
-    _refuse_stray({**options, "base_python": base_python, "head_python": head_python}, calibrate=calibrate)
+    _refuse_stray({**others, "base_python": base_python, "head_python": head_python}, calibrate=calibrate)
     if get(runtime).needs_module:
         raise InputError(f"runtime {runtime!r} runs torch modules, and the gate compares ONNX files; name another one.")
     _, configuration = configure(runtime, precision, device, threads, timing)
@@ -144,7 +143,7 @@ def gate(
             _refuse_misspelt(only, given, models)
             models = models.only(only)
             folder = out or Path("gate-calibration")
-            _calibrate(models, configuration, rule, processes, folder, as_json=as_json, **options)
+            _calibrate(models, configuration, rule, processes, folder, as_json=as_json, **others)
         elif base is not None and head is not None:
             from microbench.gate.plan import GatePlan
 
@@ -157,11 +156,11 @@ def gate(
                 configuration,
                 _sampling(processes, rule, before, after),
                 rule,
-                options["confirm"],
+                others["confirm"],
                 pythons,
-                fresh=options["fresh"],
+                fresh=others["fresh"],
             )
-            _gate(plan, out or Path("gate"), allow_unmatched=options["allow_unmatched"], as_json=as_json)
+            _gate(plan, out or Path("gate"), allow_unmatched=others["allow_unmatched"], as_json=as_json)
 
 
 def _refuse_misspelt(only: Sequence[str], given: Collection[str], *sides: ModelSet) -> None:

@@ -135,7 +135,7 @@ class TestTwoFoldersOfModels:
         processes.killed_after = 15
         code, _, error = microbench("gate", "base", "head")
         assert code == 130
-        assert "the same command goes on from there" in error
+        assert "the same command continues from there" in error
         ledger = tmp_path / "gate" / "processes.jsonl"
         assert len(ledger.read_text().splitlines()) == 15
         with ledger.open("a") as file:

@@ -50,6 +50,8 @@ def task(
     return Task(name, {"image": ModelInput(shape)}, arms)
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 def test_a_gate_with_real_processes_finds_a_much_deeper_network_slower(write_model: WriteModel, tmp_path: Path) -> None:
     for name, layers in (("net", 8), ("same", 1)):
         write_model(f"base/{name}.onnx")
@@ -66,6 +68,8 @@ def test_a_gate_with_real_processes_finds_a_much_deeper_network_slower(write_mod
     assert read_ledger(tmp_path / "processes.jsonl") == json.loads(json.dumps(lines))
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 def test_sides_with_interpreters_of_their_own_run_apart(write_model: WriteModel, tmp_path: Path) -> None:
     write_model("base/net.onnx")
     write_model("head/net.onnx", 8)
@@ -81,6 +85,7 @@ def test_sides_with_interpreters_of_their_own_run_apart(write_model: WriteModel,
     assert set(blocks) <= {"ABBA", "BAAB"}
 
 
+@pytest.mark.subprocess
 def test_outputs_of_other_shapes_are_named(write_model: WriteModel, tmp_path: Path) -> None:
     write_model("base/net.onnx")
     write_model("head/net.onnx", outputs=3)

@@ -114,10 +114,15 @@ class Registry(Generic[T]):
             raise InputError(f"{self.kind} {name!r} is already registered by {_described(taken)}.")
         self._makers[name] = maker
 
-    def discover(self, package: str, path: Iterable[str]) -> None:
-        """Import every module of `package`, so that a new file registers itself by being there."""
+    def discover(self, package: str, path: Iterable[str]) -> tuple[str, ...]:
+        """Import every module of `package`, so that a new file registers itself by being there.
+
+        Returns:
+            The names of what this project has.
+        """
         for module in pkgutil.iter_modules(path):
             importlib.import_module(f"{package}.{module.name}")
+        return tuple(self._makers)
 
     @property
     def names(self) -> tuple[str, ...]:

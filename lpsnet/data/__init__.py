@@ -14,14 +14,12 @@ from microbench.registry import late_names
 
 __all__ = ["IGNORED", "NAMES", "ClassSet", "InMemory", "Sample", "SegmentationDataset", "make"]
 
-DATA_SETS.discover(__name__, __path__)
-
-_ORDER = ("camvid", "cityscapes", "bdd100k", "generated")
+_OWN = sorted(DATA_SETS.discover(__name__, __path__))
 
 if TYPE_CHECKING:
     NAMES: tuple[str, ...]
 else:
-    __getattr__ = late_names(__name__, lambda: DATA_SETS.ordered(_ORDER))
+    __getattr__ = late_names(__name__, lambda: DATA_SETS.ordered(_OWN))
 
 
 def make(name: str, split: str, root: str | os.PathLike[str] | None = None, **options: Any) -> SegmentationDataset:
@@ -29,8 +27,9 @@ def make(name: str, split: str, root: str | os.PathLike[str] | None = None, **op
 
     Args:
         name: one of `NAMES`.
-        split: "train", "val", "test" or "trainval", of which a data set may lack some.
-        root: the folder with the data set's files; without it, what the environment variable MICROBENCH_<NAME> says.
+        split: one of the data set's `splits`, such as "train", "val", "test" and "trainval".
+        root: the folder with the data set's files; without it, what its environment variable (MICROBENCH_CAMVID for
+            camvid) says.
         **options: the data set's own keyword options; see its class.
 
     Raises:

@@ -9,8 +9,6 @@ from lpsnet.data.files import FileDataset, FilePair
 from lpsnet.data.folders import data_root, images_in, layout_error, split_parts
 from lpsnet.data.registry import DATA_SETS
 
-SPLITS = ("train", "val", "trainval")
-
 
 class _Layout(NamedTuple):
     """Where one release keeps a split's images and labels, and what follows an image's name in its label's."""
@@ -44,10 +42,13 @@ class Bdd100k(FileDataset):
 
     name = "bdd100k"
     classes = CITYSCAPES_CLASSES
+    splits = ("train", "val", "trainval")
+    test_split = "val"
+    source = "https://www.vis.xyz/bdd100k/"
 
     def __init__(self, split: str, root: str | os.PathLike[str] | None = None) -> None:
-        parts = split_parts(split, SPLITS)
-        folder = data_root(self.name, root)
+        parts = split_parts(type(self), split)
+        folder = data_root(type(self), root)
         layout = _layout(folder)
         pairs = [
             FilePair(image, folder / layout.labels / part / f"{image.stem}{layout.ending}", image.stem)

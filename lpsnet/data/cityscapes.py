@@ -10,8 +10,6 @@ from lpsnet.data.labels import IndexLabels
 from lpsnet.data.registry import DATA_SETS
 from microbench.errors import InputError
 
-SPLITS = ("train", "val", "trainval")
-
 CITYSCAPES_CLASSES = ClassSet(
     names=(
         "road",
@@ -86,10 +84,13 @@ class Cityscapes(FileDataset):
 
     name = "cityscapes"
     classes = CITYSCAPES_CLASSES
+    splits = ("train", "val", "trainval")
+    test_split = "val"
+    source = "https://www.cityscapes-dataset.com"
 
     def __init__(self, split: str, root: str | os.PathLike[str] | None = None) -> None:
-        parts = split_parts(split, SPLITS)
-        folder = data_root(self.name, root)
+        parts = split_parts(type(self), split)
+        folder = data_root(type(self), root)
         for top in ("leftImg8bit", "gtFine"):
             if not (folder / top).is_dir():
                 raise layout_error(self.name, folder, [folder / top])

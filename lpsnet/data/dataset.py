@@ -1,5 +1,6 @@
 """What a segmentation data set is: pairs of an image and its label map, and the classes that they speak of."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,17 +41,30 @@ class ClassSet:
 
 
 class SegmentationDataset(Dataset[Sample], ABC):
-    """One split of a data set.
+    """One split of a data set. Its class says all that commands, recipes and reports need to know of the data set.
 
     Attributes:
-        name: of the data set, as `lpsnet.data.make` takes it.
-        split: "train", "val", "test" or, where there is one, "trainval".
+        name: as `lpsnet.data.make` and recipes take it.
         classes: what the labels stand for.
+        splits: those that there are, such as "train", "val", "test" and "trainval".
+        test_split: the one whose labels are public and that accuracy is reported on.
+        source: where its files come from; "" for a data set that needs none.
+        caveat: a sentence that is printed beside its numbers; "" for none.
+        split: the one that this object holds.
     """
 
     name: str
-    split: str
     classes: ClassSet
+    splits: tuple[str, ...]
+    test_split: str = "test"
+    source: str = ""
+    caveat: str = ""
+    split: str
+
+    @classmethod
+    def root_variable(cls) -> str:
+        """The environment variable that names the folder of its files."""
+        return f"MICROBENCH_{re.sub('[^A-Z0-9]', '_', cls.name.upper())}"
 
     @abstractmethod
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from lpsnet.data.dataset import SegmentationDataset
 from microbench.errors import InputError, one_of
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -11,32 +12,33 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _ENTRIES_SHOWN = 5
 
 
-def data_root(name: str, root: str | os.PathLike[str] | None) -> Path:
-    """The folder of the data set `name`: `root`, or else what the environment variable MICROBENCH_<NAME> says.
+def data_root(data_set: type[SegmentationDataset], root: str | os.PathLike[str] | None) -> Path:
+    """The folder of a data set's files: `root`, or else what its environment variable says.
 
     Raises:
         InputError: neither is given, or it is not a folder.
     """
-    variable = f"MICROBENCH_{name.upper()}"
+    variable = data_set.root_variable()
     given = root if root is not None else os.environ.get(variable)
     if not given:
         raise InputError(
-            f"{name} needs the folder of its files: pass it as --data, or set the environment variable {variable}."
+            f"{data_set.name} needs the folder of its files: pass it as --data, or set the environment variable "
+            f"{variable} ({data_set.source})."
         )
     folder = Path(given)
     if not folder.is_dir():
-        raise InputError(f"{name} needs the folder of its files, and {folder} is not a folder.")
+        raise InputError(f"{data_set.name} needs the folder of its files, and {folder} is not a folder.")
     return folder
 
 
-def split_parts(split: str, allowed: Sequence[str]) -> tuple[str, ...]:
+def split_parts(data_set: type[SegmentationDataset], split: str) -> tuple[str, ...]:
     """The folders that make up a split: itself, or train and val for "trainval".
 
     Raises:
-        InputError: `split` is not among the `allowed` ones.
+        InputError: the data set has no such split.
     """
-    if split not in allowed:
-        raise one_of("split", split, allowed)
+    if split not in data_set.splits:
+        raise one_of("split", split, data_set.splits)
     return ("train", "val") if split == "trainval" else (split,)
 
 

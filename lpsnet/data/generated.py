@@ -9,11 +9,9 @@ import torch
 from lpsnet.data.camvid import CAMVID_CLASSES
 from lpsnet.data.dataset import Sample, SegmentationDataset
 from lpsnet.data.registry import DATA_SETS
-from lpsnet.data.street.scene import draw_scene
+from lpsnet.data.street import draw_street
 from microbench.errors import InputError, one_of, require_positive
 
-# The split's number is part of each scene's seed, so that no scene stands in two splits.
-_SPLITS = ("train", "val", "test")
 _COUNTS = {"train": 120, "val": 30, "test": 30}
 
 _SMALLEST_SIDE_PX = 16
@@ -41,6 +39,8 @@ class Generated(SegmentationDataset):
 
     name = "generated"
     classes = CAMVID_CLASSES
+    splits = ("train", "val", "test")
+    caveat = "The images are generated: these values say nothing about real streets."
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Generated(SegmentationDataset):
         count: int | None = None,
         seed: int = 0,
     ) -> None:
-        if split not in _SPLITS:
-            raise one_of("split", split, _SPLITS)
+        if split not in self.splits:
+            raise one_of("split", split, self.splits)
         if root is not None:
             raise InputError(f"the data set 'generated' has no files, so it takes no folder (--data), not {root}.")
         if not _is_size(size):
@@ -73,8 +73,9 @@ class Generated(SegmentationDataset):
     def __getitem__(self, index: int) -> Sample:
         """Draw the scene at `index`, the same each time."""
         index = range(self._count)[index]
-        rng = np.random.default_rng((self._seed, _SPLITS.index(self.split), index))
-        image, label = draw_scene(self._height, self._width, rng)
+        # The split's number is part of the seed, so that no scene stands in two splits.
+        rng = np.random.default_rng((self._seed, self.splits.index(self.split), index))
+        image, label = draw_street(self._height, self._width, rng)
         return Sample(torch.from_numpy(image), torch.from_numpy(label), f"generated-{self.split}-{index:05d}")
 
 

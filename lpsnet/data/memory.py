@@ -18,6 +18,7 @@ class InMemory(SegmentationDataset):
         self.name = dataset.name
         self.split = dataset.split
         self.classes = dataset.classes
+        self.caveat = dataset.caveat
         self._samples = [dataset[index] for index in range(len(dataset))]
 
     def __len__(self) -> int:

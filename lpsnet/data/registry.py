@@ -4,5 +4,7 @@ from lpsnet.data.dataset import SegmentationDataset
 from microbench.registry import Extends, Registry
 
 DATA_SETS: Registry[SegmentationDataset] = Registry(
-    "data set", "microbench.data_sets", Extends(SegmentationDataset, ("name", "classes"))
+    "data set",
+    "microbench.data_sets",
+    Extends(SegmentationDataset, ("name", "classes", "splits")),
 )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lpsnet import data
-from lpsnet.data.street.classes import Label
+from lpsnet.data.street import Label
 from microbench.errors import InputError
 
 

@@ -1,1 +1,0 @@
-"""Drawn street scenes: what the generated data set shows."""

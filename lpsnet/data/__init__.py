@@ -12,7 +12,7 @@ from lpsnet.data.memory import InMemory
 from lpsnet.data.registry import DATA_SETS
 from microbench.registry import late_names
 
-__all__ = ["IGNORED", "NAMES", "ClassSet", "InMemory", "Sample", "SegmentationDataset", "make"]
+__all__ = ["IGNORED", "NAMES", "ClassSet", "InMemory", "Sample", "SegmentationDataset", "make", "of"]
 
 _OWN = sorted(DATA_SETS.discover(__name__, __path__))
 
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     NAMES: tuple[str, ...]
 else:
     __getattr__ = late_names(__name__, lambda: DATA_SETS.ordered(_OWN))
+
+
+def of(name: str) -> type[SegmentationDataset]:
+    """The class of the data set called `name`, which describes it.
+
+    Raises:
+        InputError: unknown name.
+    """
+    described = DATA_SETS.get(name)
+    assert isinstance(described, type)  # the registry takes classes alone
+    return described
 
 
 def make(name: str, split: str, root: str | os.PathLike[str] | None = None, **options: Any) -> SegmentationDataset:

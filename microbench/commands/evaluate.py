@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from lpsnet.evaluation import Evaluation, Predictor
 
 _TORCH = "torch"
-_GENERATED = "generated"
-_WITHOUT_TEST_LABELS = ("cityscapes", "bdd100k")
 
 _CALIBRATION_IMAGES = 16
 _PANEL_IMAGES = 4
@@ -30,7 +28,7 @@ _PANEL_IMAGES = 4
 
 @click.command("evaluate")
 @click.argument("weights", type=click.Path(path_type=Path), required=False)
-@click.option("--data-set", default=_GENERATED, show_default=True, help="camvid, cityscapes, bdd100k or generated.")
+@options.data_set
 @click.option("--split", help="train, val or test [default: test, or val where test has no public labels].")
 @options.data_folder
 @click.option(
@@ -73,7 +71,7 @@ def evaluate(
 
     path = weights or newest_run()
     network = lpsnet.load_network(path)
-    samples = data.make(data_set, split or ("val" if data_set in _WITHOUT_TEST_LABELS else "test"), root)
+    samples = data.make(data_set, split or data.of(data_set).test_split, root)
     _require_same_classes(network, samples)
     folder = out or path.parent / f"evaluation-{data_set}-{samples.split}-{runtime}-{precision}"
     target = _Target(runtime, precision, device, input_scale_of(path) if input_scale is None else input_scale)
@@ -89,7 +87,7 @@ def evaluate(
         shown = {**evaluation.as_json(), "files": [str(file) for file in files]}
         click.echo(json.dumps(shown, allow_nan=False))
     else:
-        _print(evaluation)
+        _print(evaluation, samples.caveat)
         click.echo("Written: " + ", ".join(str(file) for file in files))
 
 
@@ -200,7 +198,7 @@ def _identity(weights: Path) -> dict[str, str]:
     }
 
 
-def _print(evaluation: Evaluation) -> None:
+def _print(evaluation: Evaluation, caveat: str) -> None:
     import pandas as pd
 
     from microbench.commands.console import print_table
@@ -220,5 +218,5 @@ def _print(evaluation: Evaluation) -> None:
     if evaluation.left_out:
         names = ", ".join(evaluation.left_out)
         click.echo(f"Left out of the mean, as they occur in neither the truth nor the prediction: {names}")
-    if evaluation.data_set == _GENERATED:
-        click.echo("The images are generated: these values say nothing about real streets.")
+    if caveat:
+        click.echo(caveat)

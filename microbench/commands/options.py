@@ -79,6 +79,13 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 data_folder = click.option("--data", "root", type=click.Path(path_type=Path), help="Folder with the data set's files.")
 
+data_set = click.option(
+    "--data-set",
+    default="generated",
+    show_default=True,
+    help="Data set, by its name in `microbench doctor --load`.",
+)
+
 block = click.option("--block", default="conv3x3", show_default=True, help="Convolutional block.")
 
 interaction = click.option("--interaction", default="bilateral_b", show_default=True, help="Path interaction.")

@@ -24,8 +24,7 @@ _VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mp
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the results.")
 @click.option(
     "--data-set",
-    help="Data set in whose colours classes are drawn [default: the first of camvid, cityscapes, bdd100k and generated "
-    "with as many classes as the network].",
+    help="Data set in whose colours classes are drawn [default: the first with as many classes as the network].",
 )
 @options.input_scale
 @options.as_json
@@ -105,11 +104,10 @@ def _files(source: Path) -> list[Path]:
 def _classes(number: int, data_set: str | None) -> tuple[str, ClassSet]:
     """A data set's name and classes, `number` of them."""
     from lpsnet import data
-    from lpsnet.data.registry import DATA_SETS
 
     names = (data_set,) if data_set is not None else data.NAMES
     for name in names:
-        classes: ClassSet = getattr(DATA_SETS.get(name), "classes")  # noqa: B009 - the registry knows makers alone
+        classes = data.of(name).classes
         if len(classes.names) == number:
             return name, classes
     raise InputError(f"weights must have as many classes as data set {' or '.join(names)}, not {number}.")

@@ -19,6 +19,7 @@ from lpsnet.design import (
     network_design,
 )
 from lpsnet.network import MultiPathNetwork
+from lpsnet.peers.peer import Peer
 from lpsnet.registry import NETWORKS
 from lpsnet.reparameterisation import folded
 from microbench.errors import InputError
@@ -161,13 +162,16 @@ def to_deploy(network: nn.Module) -> nn.Module:
     """The deploy form of a network, for inference: it is in evaluation mode and its parameters take no gradient.
 
     Every BN that follows a convolution in an `nn.Sequential` is folded into it, and RepVGG's branches become one
-    convolution, so that the scores stay what they were but for rounding. `network` itself is left as it is.
+    convolution, so that the scores stay what they were but for rounding; a peer's auxiliary heads are left out.
+    `network` itself is left as it is.
     """
     deployed = folded(copy.deepcopy(network).eval())
     if isinstance(deployed, MultiPathNetwork):
         deployed.form = "deploy"
     else:
         vars(deployed).update({_DESIGN: vars(network).get(_DESIGN), _FORM: "deploy"})
+    if isinstance(deployed, Peer):
+        deployed.auxiliary = nn.ModuleList()
     return deployed.requires_grad_(False)
 
 

@@ -9,6 +9,7 @@ from lpsnet.peers.backbones.mobilenet_v2 import MobileNetV2
 from lpsnet.peers.backbones.shufflenet_v1 import ShuffleNetV1
 from lpsnet.peers.layers import GlobalContext, conv_norm, separable
 from lpsnet.peers.peer import Peer
+from lpsnet.registry import NETWORKS
 
 _WIDTH = 96
 _RATES = (3, 6, 9)
@@ -45,7 +46,7 @@ class LiteSeg(Peer):
         self.decode = nn.Sequential(separable(_WIDTH + low_channels, _WIDTH), separable(_WIDTH, _WIDTH))
         self.classify = nn.Conv2d(_WIDTH, num_classes, 1)
 
-    def scores(self, image: Tensor) -> list[Tensor]:
+    def features(self, image: Tensor) -> list[Tensor]:
         """See the base class; there is no auxiliary head."""
         low, high = self.backbone(image)
         context = resize(self.pyramid(high), low.shape[-2:])
@@ -75,16 +76,19 @@ class _DenseAspp(nn.Module):
         return joined
 
 
+@NETWORKS.register("liteseg-mobilenetv2")
 def liteseg_mobilenetv2(num_classes: int = 19) -> LiteSeg:
     """LiteSeg on MobileNetV2: 3,101,707 parameters at 19 classes, 4.305 GMACs at 512x1024."""
     return LiteSeg(MobileNetV2(), None, num_classes)
 
 
+@NETWORKS.register("liteseg-shufflenet")
 def liteseg_shufflenet(num_classes: int = 19) -> LiteSeg:
     """LiteSeg on ShuffleNet, decoded at an eighth: 1,971,451 parameters at 19 classes, 2.245 GMACs at 512x1024."""
     return LiteSeg(ShuffleNetV1(), 48, num_classes)
 
 
+@NETWORKS.register("liteseg-darknet19")
 def liteseg_darknet19(num_classes: int = 19) -> LiteSeg:
     """LiteSeg on Darknet19: 20,545,459 parameters at 19 classes, 57.13 GMACs at 512x1024."""
     return LiteSeg(Darknet19(), 32, num_classes)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from lpsnet import peers
 from lpsnet.architecture import Architecture
 from lpsnet.building import build, build_design, design_of, form_of, to_deploy
 from lpsnet.design import Design, NetworkDesign, RegisteredDesign, network_design
@@ -34,6 +35,9 @@ __all__ = [
     "table2_architecture",
     "to_deploy",
 ]
+
+# Behind LPS-Net's own names, which `lpsnet.building` registers.
+NETWORKS.discover(peers.__name__, peers.__path__)
 
 if TYPE_CHECKING:
     NAMES: tuple[str, ...]

@@ -3,7 +3,3 @@
 Each is built from its paper and the facts that its docstring names, exact to its published counts or with the reason
 why not, and registers itself: a new file in this folder shows up in `lpsnet.NAMES`.
 """
-
-from lpsnet.registry import NETWORKS
-
-NETWORKS.discover(__name__, __path__)

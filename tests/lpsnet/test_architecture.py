@@ -124,7 +124,8 @@ def test_the_last_step_is_what_table_4_prints() -> None:
 
 def test_the_names_are_s_m_l_and_the_steps() -> None:
     steps = [f"lpsnet-step-{step}" for step in range(15)]
-    assert list(lpsnet.NAMES) == ["lpsnet-s", "lpsnet-m", "lpsnet-l", *steps]
+    own = ["lpsnet-s", "lpsnet-m", "lpsnet-l", *steps]
+    assert list(lpsnet.NAMES)[: len(own)] == own
 
 
 def test_an_unknown_network_is_refused() -> None:

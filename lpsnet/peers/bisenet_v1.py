@@ -90,7 +90,8 @@ class _AttentionRefinement(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         maps: Tensor = self.conv(features)
-        return maps * self.attend(adaptive_avg_pool2d(maps, 1))
+        refined: Tensor = maps * self.attend(adaptive_avg_pool2d(maps, 1))
+        return refined
 
 
 class FeatureFusion(nn.Module):
@@ -113,7 +114,8 @@ class FeatureFusion(nn.Module):
     def forward(self, spatial: Tensor, context: Tensor) -> Tensor:
         """The fused map."""
         joined: Tensor = self.join(torch.cat((spatial, context), dim=1))
-        return joined + joined * self.attend(adaptive_avg_pool2d(joined, 1))
+        fused: Tensor = joined + joined * self.attend(adaptive_avg_pool2d(joined, 1))
+        return fused
 
 
 def head(in_channels: int, width: int, num_classes: int) -> nn.Sequential:

@@ -73,6 +73,8 @@ def test_the_deploy_form_gives_the_scores_of_the_train_form_without_its_auxiliar
     network = peer(name, 11)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             nn.init.uniform_(module.running_mean, -0.5, 0.5)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
     network.eval()
@@ -81,7 +83,8 @@ def test_the_deploy_form_gives_the_scores_of_the_train_form_without_its_auxiliar
     with torch.inference_mode():
         expected, found = network(image), deployed(image)
     assert (expected - found).abs().max() <= 1e-4 * expected.abs().max()
-    assert not list(deployed.auxiliary)
+    assert isinstance(deployed, Peer)
+    assert len(deployed.auxiliary) == 0
     norms = [module for module in deployed.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) < len([module for module in network.modules() if isinstance(module, nn.BatchNorm2d)])
 
@@ -119,7 +122,7 @@ def test_a_few_steps_of_training_lower_the_loss_of_every_head(name: str) -> None
     first = [loss.item() for loss in losses()]
     for _ in range(6):
         optimizer.zero_grad()
-        torch.stack(losses()).sum().backward()
+        torch.stack(losses()).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     last = [loss.item() for loss in losses()]
     assert len(first) == 1 + len(network.auxiliary)

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A chosen results folder name, say: make reproduce RUN="--machine my-board --runtime openvino"
 RUN ?=
 
-.PHONY: setup test check gate reproduce benchmark
+.PHONY: setup test check gate reproduce benchmark docs
 
 setup: $(VENV)/installed
 
@@ -37,3 +37,7 @@ gate: setup
 
 benchmark: setup
 	$(BIN)/pytest --benchmark-only
+
+# The documentation as a website, in docs/_build/html. Warnings, broken links between pages among them, are errors.
+docs: setup
+	$(BIN)/sphinx-build --fail-on-warning --fresh-env --quiet docs docs/_build/html

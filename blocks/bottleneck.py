@@ -21,6 +21,7 @@ class Bottleneck(ShortcutSum):
         pointwise 1×1 to out_channels - BN;
         the shortcut is added: the input, or its 1×1 projection (stride) - BN where stride is 2 or the widths differ;
         ReLU.
+
     The 3×3 convolution carries the stride, as in most of today's ResNets; the cited paper has it in the first 1×1.
     LPS-Net's paper names neither the place of the stride nor the shortcut.
 

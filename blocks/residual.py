@@ -18,6 +18,7 @@ class Residual(ShortcutSum):
         conv 3×3 (stride) - BN - ReLU - conv 3×3 - BN;
         the shortcut is added: the input, or its 1×1 projection (stride) - BN where stride is 2 or the widths differ;
         ReLU.
+
     The projection is the cited paper's option B; LPS-Net's paper does not say which shortcut it takes on a change.
 
     Shapes: (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).

@@ -19,7 +19,7 @@ def resize(maps: Tensor, size: Sequence[int]) -> Tensor:
         size: the wanted (height, width) in pixels, each at least 1.
 
     Returns:
-        (N, C, *size); `maps` itself where it has that size.
+        (N, C, height, width) of that size; `maps` itself where it has it already.
     """
     # A trace is replayed at other sizes, where the two may differ: it always holds the resize, which changes nothing
     # where they agree.

@@ -1,90 +1,192 @@
-"""The code that README.md and CONTRIBUTING.md show runs, and what they refer to is there."""
+"""What the documents show works: code runs, commands parse, links lead somewhere, numbers follow from the results."""
 
-import json
+import contextlib
+import itertools
+import os
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+import quotes
+import yaml
+from _pytest.mark import ParameterSet
 
-from blocks.registry import BLOCKS
-from microbench.experiments import EXPERIMENTS
-from microbench.measure.record import Record
-from microbench.measure.store import latest, read_records
-from microbench.report.accuracy import accuracy_sentence, read_accuracies
-from microbench.report.comparison.ratios import compare_records
-from microbench.report.comparison.selection import read_selections
+from microbench.cli import cli
+from microbench.gate.exits import EXIT_INCONCLUSIVE
 
 ROOT = Path(__file__).parents[1]
-MEASURED = ROOT / "results" / "xeon-2-cores"
-MEASURED_AGAIN = ROOT / "results" / "xeon-2-cores-again"
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "notebooks/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+SLOW = "<!-- slow -->\n"
+NOT_RUN = "<!-- not run: [^>]+ -->\n"
+EXAMPLE_LIMIT_S = 300
 
 
-def code_of(document: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), flags=re.DOTALL)
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize(
-    ("document", "index"), [(document, i) for document in DOCUMENTS for i in range(len(code_of(document)))]
-)
-def test_code_in_a_document_runs(document: str, index: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What the code registers is forgotten afterwards.
-    monkeypatch.setattr(BLOCKS, "_makers", dict(BLOCKS._makers))
-    exec(compile(code_of(document)[index], document, "exec"), {"folder": tmp_path, "__name__": "example"})
+def fenced(path: Path, *languages: str) -> list[str]:
+    pattern = rf"^```(?:{'|'.join(languages)})\n(.*?)^```"
+    return re.findall(pattern, path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_files_that_a_document_links_are_there(document: str) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text())
-    assert [link for link in links if not (ROOT / link).exists()] == []
+def examples() -> Iterator[ParameterSet]:
+    """Every Python example but those that a document says are not run."""
+    pattern = rf"(?P<slow>{SLOW})?(?P<not_run>{NOT_RUN})?^```python\n(?P<code>.*?)^```"
+    for path in DOCUMENTS:
+        matches = re.finditer(pattern, path.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+        for number, match in enumerate(matches, start=1):
+            if not match["not_run"]:
+                marks = [pytest.mark.slow] if match["slow"] else []
+                yield pytest.param(match["code"], id=f"{name_of(path)}-{number}", marks=marks)
 
 
-def records_of(folder: Path, experiment: str) -> list[Record]:
-    return latest(read_records(folder / f"{experiment}.jsonl"))
+@pytest.mark.subprocess
+@pytest.mark.parametrize("code", list(examples()))
+def test_an_example_runs_as_a_file_of_its_own_in_an_empty_folder(code: str, tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
+    script.write_text(code, "utf-8")
+    paths = os.pathsep.join(path for path in (str(ROOT), os.environ.get("PYTHONPATH")) if path)
+    done = subprocess.run(
+        [sys.executable, script.name],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=EXAMPLE_LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What the committed records say, in the words of the command."""
-    folder = tmp_path_factory.mktemp("figures")
-    ceilings = records_of(MEASURED, "ceilings")
-    experiments = [EXPERIMENTS.make(name) for name in EXPERIMENTS.names]
-    return [
-        finding
-        for experiment in experiments
-        if experiment.in_all
-        for finding in experiment.present(records_of(MEASURED, experiment.name), ceilings, folder).findings
+def shown_commands(path: Path) -> Iterator[list[str]]:
+    """Every command line that a document shows, in words: of shell sessions, pipelines of CI, and sentences."""
+    text = path.read_text("utf-8")
+    lines = [line.removeprefix("$ ") for block in fenced(path, "sh", "console") for line in block.splitlines()]
+    lines += [line for block in fenced(path, "yaml") for line in _runs(yaml.safe_load(block))]
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    lines += [
+        " ".join(code.split()) for code in re.findall(r"(?<!`)`((?:microbench|make|python\S* -m) [^`]+)`(?!`)", prose)
     ]
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        while words:
+            end = next((i for i, word in enumerate(words) if word in ("&&", "||", "|", ">", "&")), len(words))
+            yield words[:end]
+            words = words[end + 1 :]
 
 
-def test_every_finding_that_the_readme_quotes_follows_from_the_committed_records(findings: list[str]) -> None:
-    (quoted,) = re.findall(r"```findings\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    assert quoted
-    assert [line for line in quoted.splitlines() if line.removeprefix("- ") not in findings] == []
+def _runs(pipeline: object) -> list[str]:
+    """The commands of a CI configuration."""
+    if isinstance(pipeline, dict):
+        own = pipeline["run"].splitlines() if isinstance(pipeline.get("run"), str) else []
+        own += [line for line in pipeline.get("script", []) if isinstance(line, str)]
+        return own + [line for value in pipeline.values() for line in _runs(value)]
+    return [line for value in pipeline for line in _runs(value)] if isinstance(pipeline, list) else []
 
 
-def test_the_agreement_of_two_runs_that_the_readme_quotes_follows_from_the_committed_records() -> None:
-    (quoted,) = re.findall(r"```agreement\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    for name in ("figure4", "figure5"):
-        sets = read_selections([str(folder / f"{name}.jsonl") for folder in (MEASURED, MEASURED_AGAIN)])
-        assert compare_records(sets).summary().split(". ")[0].rstrip(".") in quoted
+def microbench_commands() -> list[ParameterSet]:
+    found = {
+        " ".join(words[start:]): words[start:]
+        for path in DOCUMENTS
+        for words in shown_commands(path)
+        for start in (1 if words[:1] == ["microbench"] else _after_module(words),)
+        if start is not None
+    }
+    return [pytest.param(words, id=line) for line, words in found.items()]
 
 
-def test_the_accuracy_that_the_readme_quotes_follows_from_the_committed_results() -> None:
-    (quoted,) = re.findall(r"```accuracy\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    accuracy = read_accuracies(ROOT / "results", "lpsnet", ["s"])["s"]
-    assert f"LPS-Net-S: {accuracy_sentence([accuracy])}" in quoted.splitlines()
-
-
-def test_the_speed_of_training_that_the_readme_quotes_follows_from_the_committed_benchmark() -> None:
-    (quoted,) = re.findall(r"```pipeline\n(.*?)\n```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    (benchmark,) = json.loads((MEASURED / "training_loop.json").read_text())["benchmarks"]
-    told = benchmark["extra_info"]
-    assert quoted == (
-        f"Training loop of camvid_cpu: {told['images_per_s']:.1f} images/s, {told['pipeline_share']:.0%} of the time "
-        f"in the input pipeline; a bare loop over tensors that lie ready: {told['bare_images_per_s']:.1f} images/s"
+def _after_module(words: list[str]) -> int | None:
+    """Where the arguments of `python -m microbench` begin, torchrun's included."""
+    return (
+        words.index("microbench") + 1 if words[-1:] != ["microbench"] and _names_module(words, "microbench") else None
     )
 
 
-def test_the_readme_shows_three_pieces_of_code_and_contributing_one() -> None:
-    assert [len(code_of(document)) for document in DOCUMENTS] == [3, 1]
+def _names_module(words: list[str], module: str) -> bool:
+    return any(pair == ("-m", module) for pair in itertools.pairwise(words))
+
+
+@pytest.mark.parametrize("words", microbench_commands())
+def test_a_command_line_that_a_document_shows_is_one_that_the_command_reads(words: list[str]) -> None:
+    command, name, rest = cli, "microbench", list(words)
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        name = rest.pop(0)
+        found = command.get_command(click.Context(command), name)
+        assert found is not None, f"there is no command {name!r}"
+        command = found  # type: ignore[assignment]
+    if not rest:  # a command by its name, in a sentence
+        return
+    with contextlib.suppress(click.exceptions.Exit):  # of --help
+        command.make_context(name, rest)
+
+
+@pytest.mark.subprocess
+def test_the_command_for_a_bundle_has_the_options_that_documents_show() -> None:
+    module = "microbench.measure"
+    shown = {
+        word
+        for path in DOCUMENTS
+        for words in shown_commands(path)
+        if _names_module(words, module)
+        for word in words
+        if word.startswith("--")
+    }
+    help_text = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown >= {"--runtime", "--precision"}
+    assert [option for option in sorted(shown) if f"{option} " not in help_text] == []
+
+
+def test_make_has_the_targets_that_documents_show() -> None:
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
+    shown = {words[1] for path in DOCUMENTS for words in shown_commands(path) if words[:1] == ["make"]}
+    assert {"reproduce", "test"} <= shown <= set(targets)
+
+
+def test_the_gitlab_pipeline_lets_an_inconclusive_gate_pass() -> None:
+    _, gitlab = (yaml.safe_load(block) for block in fenced(ROOT / "docs" / "guides" / "ci.md", "yaml"))
+    assert gitlab["latency"]["allow_failure"]["exit_codes"] == EXIT_INCONCLUSIVE
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that GitHub and the website give a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_links_of_a_document_lead_somewhere(path: Path) -> None:
+    broken = []
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", path.read_text("utf-8")):
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in quotes.documents() if quotes.quoted(path.read_text("utf-8"))], ids=name_of
+)
+def test_numbers_that_a_document_quotes_follow_from_the_results(path: Path) -> None:
+    text = path.read_text("utf-8")
+    today = dict(quotes.quoted(quotes.rewritten(text)))
+    assert dict(quotes.quoted(text)) == today, "run: python docs/quotes.py"
+
+
+def test_the_readme_quotes_its_headline_and_the_runtimes() -> None:
+    assert [name for name, _ in quotes.quoted((ROOT / "README.md").read_text("utf-8"))] == ["headline", "runtimes"]
+
+
+def test_the_readme_is_a_page_and_no_more() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from fake_gate import FakeProcesses, Microbench, WriteModel
 
-from microbench.gate.exits import EXIT_INCONCLUSIVE
 from microbench.gate.reason import ReasonCode
 
 
@@ -307,20 +305,3 @@ def test_so_many_workloads_that_none_could_be_found_slower_get_more_processes(
     assert "processes must be at least 13 for 41 workloads" in error
     assert microbench("gate", "base", "base")[0] == 0
     assert len(processes.jobs) == 13
-
-
-def test_the_pipelines_in_the_readme_call_the_gate_with_options_that_it_has(microbench: Microbench) -> None:
-    text = (Path(__file__).parents[3] / "README.md").read_text()
-    github, gitlab = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL))
-    steps = [step["run"] for step in github["jobs"]["gate"]["steps"] if "run" in step]
-    called = [line for line in (*steps, *gitlab["latency"]["script"]) if line.startswith("microbench gate")]
-    assert len(called) == 2
-    offered = microbench("gate", "--help")[1]
-    options = {
-        option
-        for section in re.findall(r"(?m)^microbench gate .*", text)
-        for option in re.findall(r"--[a-z-]+", section)
-    }
-    assert {"--export", "--calibrate", "--quick", "--base-python"} <= options
-    assert [option for option in options if f"{option} " not in offered] == []
-    assert gitlab["latency"]["allow_failure"]["exit_codes"] == EXIT_INCONCLUSIVE

@@ -1,0 +1,188 @@
+"""Write the numbers that the documents quote: `python docs/quotes.py`, after new records or new words for them.
+
+A document marks what it quotes by `<!-- quote: NAME -->` and `<!-- end of quote -->`. What stands between the two marks
+follows from the committed results, by the function that `QUOTES` calls NAME; a test compares.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from microbench import runtimes as inference
+from microbench.experiments.base import Presentation
+from microbench.measure.store import read_records
+from microbench.report.accuracy import accuracy_sentence, read_accuracies
+from microbench.report.comparison.ratios import compare_records
+from microbench.report.comparison.selection import read_selections
+from microbench.report.published import published
+from microbench.studies.recorded import recorded
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+MACHINE = "xeon-2-cores"
+AGAIN = "xeon-2-cores-again"
+"""The same machine, measured once more."""
+
+_QUOTE = re.compile(
+    r"(?P<open><!-- quote: (?P<name>[\w-]+) -->\n)(?P<text>.*?)(?P<close><!-- end of quote -->)", re.DOTALL
+)
+
+
+def documents() -> list[Path]:
+    """The README and the pages of the documentation."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def quoted(text: str) -> list[tuple[str, str]]:
+    """The quotes of a document, by name."""
+    return [(match["name"], match["text"]) for match in _QUOTE.finditer(text)]
+
+
+def rewritten(text: str) -> str:
+    """The document with its quotes as the results have them today."""
+    return _QUOTE.sub(lambda match: match["open"] + QUOTES[match["name"]]() + match["close"], text)
+
+
+def headline() -> str:
+    """The answer for one machine, in plain words."""
+    ratios = {row["target"]: row for row in presented("figure4").data["conv_over_sepconv_efficiency"]}
+    ort, openvino = (ratios[f"{runtime} fp32, 1 thread"] for runtime in ("onnxruntime", "openvino"))
+    paper = published("figure4").set_index("block")["efficiency_mflops_per_ms"]
+    curve = next(
+        c
+        for c in presented("figure5").data["sweet_spots"]
+        if c["label"].startswith("Figure 5(b)") and "onnxruntime" in c["label"]
+    )
+    wasteful = [point for point in curve["change_points"] if point["kind"] == "cliff"]
+    added = {row["interaction"]: row for row in presented("table3").data["added_latency"]}
+    first, second = sorted(added.values(), key=lambda row: row["added_ms"])[:2]
+    accuracy = read_accuracies(RESULTS, "lpsnet", ["s"])["s"]
+    lines = [
+        f"**Block.** The standard 3×3 convolution does {ort['ratio']:.2f} times as many multiply-accumulates (MACs) "
+        f"per millisecond as the depthwise separable one (95% CI {ort['low']:.2f} to {ort['high']:.2f}), and "
+        f"{openvino['ratio']:.2f} times in OpenVINO. On the paper's GPU it was "
+        f"{paper.iloc[0] / paper.iloc[1]:.0f} times.",
+        f"**Widths.** Use {_list(curve['sweet_spots'])} channels: latency comes in steps of "
+        f"{curve['period']['channels']}. The first width of a step wastes most: "
+        + ", ".join(f"{point['next_width']} costs {point['jump']:.0%}" for point in wasteful)
+        + " more than its arithmetic explains.",
+        f"**Interaction.** Of six, {first['interaction']} costs the two-path network of Table 3 least: "
+        f"{_added(first)}. The next, {second['interaction']}, costs {_added(second)}.",
+        f"**Accuracy** is open. LPS-Net-S: {accuracy_sentence([accuracy])}. The networks that compare blocks and "
+        "interactions were trained once each and briefly, which decides no ranking.",
+    ]
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _added(row: dict[str, float]) -> str:
+    return f"{row['added_ms']:+.1f} ms (95% CI {row['low_ms']:+.1f} to {row['high_ms']:+.1f})"
+
+
+def _list(values: list[int]) -> str:
+    *first, last = map(str, values)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def findings(experiment: str) -> Callable[[], str]:
+    """What `microbench show` prints below an experiment's table."""
+    return lambda: "".join(f"- {finding}\n" for finding in presented(experiment).findings)
+
+
+def agreement() -> str:
+    """Two complete runs on one machine, compared."""
+    lines = []
+    for name in ("figure4", "figure5"):
+        paths = [f"results/{machine}/{name}.jsonl" for machine in (MACHINE, AGAIN)]
+        summary = compare_records(read_selections([str(ROOT / path) for path in paths])).summary()
+        lines += [f"$ microbench compare {' '.join(paths)}", summary.split(". ")[0].rstrip(".")]
+    return "\n".join(["```console", *lines, "```", ""])
+
+
+def accuracy() -> str:
+    """The family on real images."""
+    found = read_accuracies(RESULTS, "lpsnet", ["s", "m", "l"])
+    return "".join(f"- LPS-Net-{name.upper()}: {accuracy_sentence([one])}.\n" for name, one in found.items())
+
+
+def pipeline() -> str:
+    """How fast a training loop is."""
+    (benchmark,) = json.loads((RESULTS / MACHINE / "training_loop.json").read_text("utf-8"))["benchmarks"]
+    info = benchmark["extra_info"]
+    return (
+        f"The training loop of recipe `camvid_cpu` takes {info['images_per_s']:.1f} images a second, with "
+        f"{info['pipeline_share']:.0%} of its time in the input pipeline; a bare loop over tensors that are in memory "
+        f"already takes {info['bare_images_per_s']:.1f}.\n"
+    )
+
+
+def gate_error_rates() -> str:
+    """How often the gate errs."""
+    calibration = json.loads((RESULTS / MACHINE / "gate" / "calibration" / "calibration.json").read_text("utf-8"))
+    return "".join(f"- {finding}\n" for finding in calibration["findings"])
+
+
+def pytest_benchmark_error_rates() -> str:
+    """How often pytest-benchmark's comparison errs on the same models."""
+    return (RESULTS / MACHINE / "gate" / "pytest-benchmark" / "pytest_benchmark.md").read_text("utf-8")
+
+
+def runtimes() -> str:
+    """Which runtime has been measured on what."""
+    evidence: dict[tuple[str, str], set[str]] = {}
+    for path in sorted(RESULTS.glob("*/*.jsonl")):
+        for record in read_records(path):
+            if record.measurement is not None:
+                place = record.configuration.runtime, record.configuration.device
+                evidence.setdefault(place, set()).add(record.configuration.precision)
+    lines = ["| runtime | device | precisions | measured |", "| --- | --- | --- | --- |"]
+    for name in inference.names():
+        for device, precisions in inference.get(name).precisions.items():
+            found = evidence.get((name, device))
+            state = "yes: " + ", ".join(p for p in precisions if p in found) if found else "not yet run on a device"
+            lines.append(f"| `{name}` | {device} | {', '.join(precisions)} | {state} |")
+    return "\n".join(lines) + "\n"
+
+
+@cache
+def presented(experiment: str) -> Presentation:
+    """An experiment's records of the machine, as the command shows them."""
+    found = recorded([experiment], RESULTS / MACHINE)
+    (shown,) = found.experiments
+    with TemporaryDirectory() as drawn:
+        # Trained networks are looked for beside the machine's folder.
+        (Path(drawn) / "accuracy").symlink_to(RESULTS / "accuracy")
+        figures = Path(drawn) / MACHINE
+        figures.mkdir()
+        return shown.present(found.records[experiment], found.ceilings, figures)
+
+
+QUOTES: dict[str, Callable[[], str]] = {
+    "headline": headline,
+    "agreement": agreement,
+    "accuracy": accuracy,
+    "pipeline": pipeline,
+    "gate-error-rates": gate_error_rates,
+    "pytest-benchmark-error-rates": pytest_benchmark_error_rates,
+    "runtimes": runtimes,
+    **{name: findings(name) for name in ("figure4", "figure5", "table2", "table3", "table4")},
+}
+
+
+def main() -> None:
+    """Rewrite every document whose quotes have changed."""
+    for path in documents():
+        before = path.read_text("utf-8")
+        after = rewritten(before)
+        if after != before:
+            path.write_text(after, "utf-8")
+            sys.stdout.write(f"Written: {path.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ from microbench.report.accuracy import accuracy_sentence, read_accuracies
 from microbench.report.comparison.ratios import compare_records
 from microbench.report.comparison.selection import read_selections
 from microbench.report.published import published
-from microbench.studies.recorded import recorded
+from microbench.studies.recorded import read_recorded
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -152,7 +152,7 @@ def runtimes() -> str:
 @cache
 def presented(experiment: str) -> Presentation:
     """An experiment's records of the machine, as the command shows them."""
-    found = recorded([experiment], RESULTS / MACHINE)
+    found = read_recorded([experiment], RESULTS / MACHINE)
     (shown,) = found.experiments
     with TemporaryDirectory() as drawn:
         # Trained networks are looked for beside the machine's folder.

@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 import importlib.util
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,7 @@ from microbench.measure.gpu import pci_bus_id
 from microbench.measure.libcuda import CudaError
 from microbench.measure.noise import MAX_PRESSURE_SHARE
 from microbench.measure.nvml import DeviceMonitor
-
-DATA_VARIABLES = {"CamVid": "MICROBENCH_CAMVID"}
-"""Environment variables that say where a data set lies."""
+from microbench.registries import PluginState, plugin_states
 
 _PRESSURE = Path("/proc/pressure/cpu")
 
@@ -49,6 +48,19 @@ class GpuPart:
 
 
 @dataclass(frozen=True)
+class DataSetState:
+    """One data set."""
+
+    name: str
+    variable: str
+    """The environment variable that says where its files are."""
+    source: str
+    """Where its files come from; "" where it needs none."""
+    folder: str | None
+    """What the variable names, if that is a folder."""
+
+
+@dataclass(frozen=True)
 class Findings:
     """What the doctor found."""
 
@@ -56,8 +68,9 @@ class Findings:
     default_runtime: str
     environment: Environment
     runtimes: tuple[RuntimeState, ...]
-    data: dict[str, str | None]
-    """Folder by data set, None where its variable is not set or names no folder."""
+    plugins: tuple[PluginState, ...]
+    data_sets: tuple[DataSetState, ...] | None
+    """None where nothing was loaded."""
     pressure_percent: float | None
     """Share of the last ten seconds in which some task waited for a core."""
     gpu_parts: tuple[GpuPart, ...] = ()
@@ -92,11 +105,23 @@ class Findings:
             else:
                 lines.append(f"  no   {part.name}: {part.missing}")
                 lines.append(f"         {part.consequence}")
-        lines += ["", "Data"]
-        for name, folder in self.data.items():
-            variable = DATA_VARIABLES[name]
-            lines.append(f"  yes  {name} in {folder}" if folder else f"  no   {name}: set {variable} to its folder")
-        return "\n".join(lines)
+        return "\n".join([*lines, "", *self._plugin_lines(), "", *self._data_lines()])
+
+    def _plugin_lines(self) -> Iterator[str]:
+        yield "Plugins" + ("" if self.data_sets is not None else "   (declared; `microbench doctor --load` tries them)")
+        for state in self.plugins:
+            found = f"{state.name} ({state.group}, {state.value}) of {state.distribution}"
+            yield f"  no   {state.error}" if state.error else f"  {'yes' if state.works else '   '}  {found}"
+        if not self.plugins:
+            yield "  none installed"
+
+    def _data_lines(self) -> Iterator[str]:
+        yield "Data sets" + ("" if self.data_sets is not None else " (`microbench doctor --load` lists them)")
+        for state in self.data_sets or ():
+            if state.folder or not state.source:
+                yield f"  yes  {state.name}" + (f" in {state.folder}" if state.folder else "")
+            else:
+                yield f"  no   {state.name}: set {state.variable} to its folder ({state.source})"
 
     def _pressure_text(self) -> str:
         if self.pressure_percent is None:
@@ -106,8 +131,12 @@ class Findings:
         return f"some task waited for a core {self.pressure_percent:.0f}% of the last ten seconds{advice}"
 
 
-def examine() -> Findings:
-    """Look at this machine; nothing is run or loaded."""
+def examine(*, load: bool = False) -> Findings:
+    """Look at this machine; nothing is run.
+
+    Args:
+        load: import torch, the data sets and each plugin; else nothing is loaded.
+    """
     states = []
     for name in runtimes.names():
         runtime = runtimes.get(name)
@@ -120,9 +149,20 @@ def examine() -> Findings:
         default_runtime=runtimes.get(runtimes.AUTO).name,
         environment=fingerprint(),
         runtimes=tuple(states),
-        data={name: _folder(os.environ.get(variable)) for name, variable in DATA_VARIABLES.items()},
+        plugins=plugin_states(load=load),
+        data_sets=_data_sets() if load else None,
         pressure_percent=_pressure_percent(),
         gpu_parts=(_driver_part(), _pycuda_part(), _nvml_part()),
+    )
+
+
+def _data_sets() -> tuple[DataSetState, ...]:
+    from lpsnet import data
+
+    described = [data.of(name) for name in data.NAMES]
+    return tuple(
+        DataSetState(one.name, one.root_variable(), one.source, _folder(os.environ.get(one.root_variable())))
+        for one in described
     )
 
 

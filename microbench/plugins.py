@@ -66,12 +66,15 @@ def requested() -> tuple[str, ...]:
     return tuple(text for text in os.environ.get(VARIABLE, "").split(_SEPARATOR) if text)
 
 
-def request(text: str) -> None:
+def request(text: str) -> Any:
     """Import a file or a module, in this process now and in those that it starts.
 
     Args:
         text: a file that registers by decorators ("my_blocks.py"), a module that does ("package.module"), or one class
             or function in either ("package.module:Name"), which is registered under its own name.
+
+    Returns:
+        The class or function, or None where a whole file or module was imported.
 
     Raises:
         InputError: it cannot be imported, or its name contains a comma.
@@ -81,9 +84,10 @@ def request(text: str) -> None:
     source, attribute = _parts(text)
     if source.endswith(".py"):
         text = str(Path(source).absolute()) + (f":{attribute}" if attribute else "")
-    imported(text)
+    thing = imported(text)
     if text not in requested():
         os.environ[VARIABLE] = _SEPARATOR.join((*requested(), text))
+    return thing
 
 
 def imported(text: str) -> Any:

@@ -1,12 +1,14 @@
 """The pytest surface: `pytest --benchmark-only` times blocks and width sweeps through pytest-benchmark.
 
-Adds the options `--runtime`, `--precision`, `--device` and `--threads`, the fixture `time_workload`, and keeps
-benchmarks that need time (marked `timing`) out of a plain `pytest`. Loaded by `-p microbench.pytest_plugin`, and not by
-being installed: another project's pytest should not get options that it has not asked for.
+Adds the options `--runtime`, `--precision`, `--device`, `--threads` and `--microbench-import`, the fixture
+`time_workload`, and keeps benchmarks that need time (marked `timing`) out of a plain `pytest`. Loaded by
+`-p microbench.pytest_plugin`, and not by being installed: another project's pytest should not get options that it has
+not asked for.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="fp32, tf32, fp16, bf16 or int8; repeatable (default: fp32)",
     )
+    group.addoption(
+        "--microbench-import",
+        action="append",
+        default=[],
+        metavar="FILE.py|MODULE[:NAME]",
+        help="code of your own to import first, such as a block; repeatable",
+    )
     group.addoption("--device", default="auto", metavar="NAME", help="cpu, cuda or auto (default)")
     group.addoption("--threads", type=int, default=1, metavar="N", help="worker threads on a CPU (default: 1)")
 
@@ -40,8 +49,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and refuse runtimes that cannot be timed before anything is collected."""
     config.addinivalue_line("markers", "timing: takes its time to measure; runs with --benchmark-only alone")
+    _import(config)
     if config.getoption("benchmark_only", default=False):
         config.stash[_TARGETS] = _targets(config)
+
+
+def _import(config: pytest.Config) -> None:
+    """Import what the user asks for, here and in the processes that this one starts (of pytest-xdist, say)."""
+    texts = config.getoption("microbench_import")
+    if not texts:
+        return
+    from microbench import plugins
+    from microbench.errors import InputError
+    from microbench.registries import import_code
+
+    before = os.environ.get(plugins.VARIABLE, "")
+    config.add_cleanup(lambda: os.environ.update({plugins.VARIABLE: before}))
+    try:
+        for text in texts:
+            import_code(text)
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -39,7 +39,12 @@ class Takes:
                 return None
         except (TypeError, ValueError):
             pass
-        return f"must be a class or function that takes {', '.join(self.arguments)}"
+        return f"must be {self.wanted}"
+
+    @property
+    def wanted(self) -> str:
+        """The contract in words."""
+        return f"a class or function that takes {', '.join(self.arguments)}"
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,15 @@ class Extends:
     def refusal(self, thing: Any) -> str | None:
         """Why `thing` is not such a class, or None if it is."""
         if not self.recognises(thing):
-            return f"must be a class that derives from {self.base.__module__}.{self.base.__qualname__}"
+            return f"must be {self.wanted}"
         missing = [attribute for attribute in self.attributes if not hasattr(thing, attribute)]
         missing += sorted(getattr(thing, "__abstractmethods__", ()))
         return f"must define {', '.join(missing)}" if missing else None
+
+    @property
+    def wanted(self) -> str:
+        """The contract in words."""
+        return f"a class that derives from {self.base.__module__}.{self.base.__qualname__}"
 
 
 class Registry(Generic[T]):
@@ -179,13 +189,21 @@ class Registry(Generic[T]):
         """Import and register one plugin of this registry's group; whatever goes wrong is raised."""
         self.add(plugin.name, plugin.load())
 
-    def _search(self) -> None:
-        """Register what others bring, as far as that was not done yet."""
+    def search_imports(self) -> None:
+        """Register what a user asked to import, as far as it is of this kind.
+
+        Raises:
+            InputError: it cannot be imported or registered.
+        """
         for text in plugins.requested():
             if self._is_new("import", text):
                 thing = plugins.imported(text)
                 if thing is not None and self.contract.recognises(thing):
                     self.add(plugins.own_name(thing), thing)
+
+    def _search(self) -> None:
+        """Register what others bring, as far as that was not done yet."""
+        self.search_imports()
         for plugin in plugins.installed(self.group):
             if self._is_new(plugin.distribution, plugin.name):
                 try:

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any, NoReturn, Optional, Sequence
 
-from microbench import runtimes
+from microbench import plugins, runtimes
 from microbench.bundle.reader import Bundle, open_bundle
 from microbench.bundle.shown import table_text
 from microbench.errors import EXIT_BAD_INPUT, EXIT_ROWS_FAILED, EXIT_STOPPED, InputError
@@ -29,6 +29,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     warnings.showwarning = lambda message, *_: _say(f"warning: {message}")
     options = _parser().parse_args(arguments)
     try:
+        for text in options.imports:
+            plugins.request(text)
         sys.exit(_measure(options))
     except InputError as error:
         _say(str(error))
@@ -65,6 +67,14 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="NAME",
         help="fp32, tf32, fp16, bf16 or int8, where the runtime has it; repeatable [default: fp32]",
+    )
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        action="append",
+        default=[],
+        metavar="FILE.py|MODULE[:NAME]",
+        help="code of your own to import first, such as a runtime; repeatable",
     )
     parser.add_argument("--device", default=runtimes.AUTO, help="cpu, cuda or auto [default: auto]")
     parser.add_argument(

@@ -17,6 +17,7 @@ from microbench.errors import EXIT_ROWS_FAILED
     "--out", type=click.Path(path_type=Path), required=True, help="Folder to write; it must be empty or not exist."
 )
 @options.resolution
+@options.imports
 @click.option("--archive", is_flag=True, help="Also pack the folder into OUT.tar.gz.")
 def bundle(experiments: tuple[str, ...], out: Path, resolution: str | None, archive: bool) -> None:
     """Write the workloads of EXPERIMENTs to a folder that needs only Python 3.9, NumPy and a runtime.

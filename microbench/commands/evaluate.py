@@ -41,6 +41,7 @@ _PANEL_IMAGES = 4
 @options.input_scale
 @options.device
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results [default: beside the weights].")
+@options.imports
 @options.as_json
 def evaluate(
     weights: Path | None,

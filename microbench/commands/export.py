@@ -17,6 +17,7 @@ from microbench.commands import options
 @click.option("--classes", type=int, default=19, show_default=True, help="Number of classes.")
 @options.block
 @options.interaction
+@options.imports
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights file [default: random weights].")
 @click.option("--dynamic", is_flag=True, help="Leave batch, height and width open.")
 @click.option(

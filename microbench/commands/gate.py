@@ -80,6 +80,7 @@ _CALIBRATION_ONLY = ("quick", "pool", "gates", "slowdown")
     multiple=True,
     help="With --calibrate: to inject, in percent; repeatable [default: 2, 5 and 10].",
 )
+@options.imports
 @options.as_json
 def gate(
     base: str | None,

@@ -15,6 +15,14 @@ import click
 
 from microbench.runs.settings import Settings
 
+
+def _import(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> None:
+    for text in texts:
+        from microbench.registries import import_code
+
+        import_code(text)
+
+
 _RUNTIME_HELP = "Inference runtime, by its name in `microbench doctor`."
 _PRECISION_HELP = "fp32, tf32, fp16, bf16 or int8, where the runtime has it."
 _TIMING_HELP = "On a GPU: kernel_span (auto), isolated or end_to_end."
@@ -39,6 +47,18 @@ precisions = click.option(
     help=_PRECISION_HELP + _REPEATABLE,
 )
 precision = click.option("--precision", default=Settings.precisions[0], show_default=True, help=_PRECISION_HELP)
+
+imports = click.option(
+    "--import",
+    "imports",
+    multiple=True,
+    metavar="FILE.py|MODULE[:NAME]",
+    is_eager=True,
+    expose_value=False,
+    callback=_import,
+    help="Code of your own to import first: a file or module that registers blocks and so on by decorators, or "
+    "one class or function of it. Repeat it for several.",
+)
 
 device = click.option("--device", default=Settings.device, show_default=True, help="cpu, cuda or auto.")
 

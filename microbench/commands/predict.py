@@ -27,6 +27,7 @@ _VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mp
     help="Data set in whose colours classes are drawn [default: the first with as many classes as the network].",
 )
 @options.input_scale
+@options.imports
 @options.as_json
 def predict(
     weights: Path,

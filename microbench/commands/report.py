@@ -20,6 +20,7 @@ from microbench.commands import options
     type=click.Path(path_type=Path),
     help="The HTML file [default: report.html in the machine's folder; of several machines, in that of all results].",
 )
+@options.imports
 @options.as_json
 def report(machines: tuple[str, ...], results: Path, out: Path | None, as_json: bool) -> None:
     """Judge LPS-Net's three principles on the recorded measurements, and write one HTML file that needs no network.

@@ -41,6 +41,7 @@ class _Experiments(click.Group):
 
 
 @click.group("run", cls=_Experiments)
+@options.imports
 def run() -> None:
     """Time an experiment on this machine, draw its figures and write its tables.
 
@@ -53,6 +54,7 @@ def run() -> None:
 def run_options(command: Command) -> Command:
     """Add the options that all experiments share."""
     shared = [
+        options.imports,
         options.runtimes,
         options.precisions,
         options.device,

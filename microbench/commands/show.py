@@ -14,6 +14,7 @@ from microbench.commands import options
 @options.machine
 @options.resolution
 @options.results
+@options.imports
 @options.as_json
 def show(
     experiments: tuple[str, ...], machine: str | None, resolution: str | None, results: Path, as_json: bool

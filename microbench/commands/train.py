@@ -47,6 +47,7 @@ from microbench.extras import requires_extra
     help="Evaluate on the recipe's test split; keep the outcome and the weights (float16) in results/accuracy/.",
 )
 @options.results
+@options.imports
 @options.as_json
 def train(
     network: str,

@@ -1,5 +1,6 @@
 """How Sphinx builds these pages: `make docs`."""
 
+import re
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -47,7 +48,8 @@ def setup(app: Any) -> None:
     """Two corrections of what extensions make of our texts."""
     # Before napoleon, whose own handler has priority 500.
     app.connect("autodoc-process-docstring", _keep_sentence_of_attribute, priority=400)
-    app.connect("sphinx-click-process-description", _escape_at)
+    for part in ("description", "options", "arguments", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", _escape_help)
 
 
 def _keep_sentence_of_attribute(_app: Any, what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
@@ -56,6 +58,6 @@ def _keep_sentence_of_attribute(_app: Any, what: str, _name: str, _obj: Any, _op
         lines.insert(0, "\\")  # an escaped line end: nothing, but no colon either
 
 
-def _escape_at(_app: Any, _context: Any, lines: list[str]) -> None:
-    """PATH@RUNTIME is no address of a mailbox."""
-    lines[:] = [line.replace("@", r"\@") for line in lines]
+def _escape_help(_app: Any, _context: Any, lines: list[str]) -> None:
+    """Help is plain text: `encoder/*` begins no emphasis, and PATH@RUNTIME is no mailbox."""
+    lines[:] = [line if line.startswith("..") else re.sub(r"[*@|]", r"\\\g<0>", line) for line in lines]

@@ -6,7 +6,9 @@ A subcommand is imported when it is used, so that `--help` and a wrong option ar
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import threading
 import warnings
 from typing import Any, NamedTuple
 
@@ -65,13 +67,15 @@ def cli() -> None:
 
     Start with `microbench doctor`, then `microbench run figure4 --quick`; `microbench run all` measures everything.
 
-    Exit codes: 0 done, 1 some rows failed (each with its reason), 2 bad input, 130 stopped by Ctrl-C.
+    Exit codes: 0 done, 1 some rows failed (each with its reason), 2 bad input, 70 a fault of
+    this program (with the path of its log), 130 stopped by Ctrl-C.
     """
 
 
 def main() -> None:
     """The `microbench` command."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    _end_on_termination_as_on_ctrl_c()
     try:
         code = cli.main(standalone_mode=False)
     except InputError as error:
@@ -81,8 +85,22 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("microbench: stopped; finished rows are kept, and the same command continues from there.", err=True)
         sys.exit(EXIT_STOPPED)
+    except Exception as error:  # an exit code of 1 would read as a result: rows that failed, or a slower network
+        from microbench.crash import report_crash
+
+        sys.exit(report_crash("microbench", error))
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end_on_termination_as_on_ctrl_c() -> None:
+    """So that what a command started is ended, and what it unpacked is removed, also when a CI job is cancelled."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, interrupt)
 
 
 def _fail(sentence: str) -> None:

@@ -7,6 +7,8 @@ from typing import Iterable
 EXIT_ROWS_FAILED = 1
 """All was done but for some rows, each of which says why."""
 EXIT_BAD_INPUT = 2
+EXIT_CRASHED = 70
+"""A fault of the program, never a result; BSD's sysexits.h has this code for it."""
 EXIT_STOPPED = 130
 """As a shell says of a command that Ctrl-C ended."""
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Optional, Sequence
 from microbench import plugins, runtimes
 from microbench.bundle.reader import Bundle, open_bundle
 from microbench.bundle.shown import table_text
+from microbench.crash import report_crash
 from microbench.errors import EXIT_BAD_INPUT, EXIT_ROWS_FAILED, EXIT_STOPPED, InputError
 from microbench.measure.environment import machine_name
 from microbench.measure.record import Record
@@ -25,7 +26,7 @@ PROGRAM = "microbench.measure"
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
-    """Run the command; exit codes: 0 done, 1 some rows failed, 2 bad input, 130 stopped."""
+    """Run the command; exit codes: 0 done, 1 some rows failed, 2 bad input, 70 a crash, 130 stopped."""
     warnings.showwarning = lambda message, *_: _say(f"warning: {message}")
     options = _parser().parse_args(arguments)
     try:
@@ -38,6 +39,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     except KeyboardInterrupt:
         _say("stopped; finished rows are kept, the same command goes on from there.")
         sys.exit(EXIT_STOPPED)
+    except Exception as error:  # an exit code of 1 would read as rows that failed
+        sys.exit(report_crash(PROGRAM, error))
 
 
 class _Parser(argparse.ArgumentParser):

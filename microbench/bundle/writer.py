@@ -16,7 +16,9 @@ from microbench.bundle.manifest import FILE_NAME, Entry, Manifest, to_json
 from microbench.errors import InputError
 from microbench.measure.workload import Workload, WorkloadSpec
 
-INSTRUMENT = ("__init__.py", "errors.py", "plugins.py", "registry.py", "measure", "runtimes", "runs", "bundle")
+INSTRUMENT = (
+    "__init__.py", "crash.py", "errors.py", "plugins.py", "registry.py", "measure", "runtimes", "runs", "bundle",
+)  # fmt: skip
 """The part of the package `microbench` that times a bundle where nothing else of this project is installed."""
 
 _DIGITS_IN_NAMES = 16

@@ -23,7 +23,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def crash_doctor(monkeypatch: pytest.MonkeyPatch, error: Exception) -> int:
     """`microbench doctor` whose work raises `error`; returns the exit code."""
 
-    def fail() -> None:
+    def fail(**_: object) -> None:
         raise error
 
     monkeypatch.setattr("microbench.doctor.examine", fail)
@@ -70,7 +70,7 @@ def test_without_room_for_a_log_the_sentence_says_so(
 def test_a_termination_ends_a_command_as_ctrl_c_does(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def be_terminated() -> None:
+    def be_terminated(**_: object) -> None:
         os.kill(os.getpid(), 15)
 
     monkeypatch.setattr("microbench.doctor.examine", be_terminated)

@@ -115,7 +115,10 @@ def _names_module(words: list[str], module: str) -> bool:
 
 
 @pytest.mark.parametrize("words", microbench_commands())
-def test_a_command_line_that_a_document_shows_is_one_that_the_command_reads(words: list[str]) -> None:
+def test_a_command_line_that_a_document_shows_is_one_that_the_command_reads(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("microbench.registries.import_code", lambda _: None)  # --import my_blocks.py
     command, name, rest = cli, "microbench", list(words)
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name = rest.pop(0)

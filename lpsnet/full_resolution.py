@@ -1,5 +1,6 @@
 """The full-resolution protocol: what a user of a segmentation network runs, and the paper's latencies leave out."""
 
+import torch
 from torch import Tensor, nn
 
 from interactions.resize import resize
@@ -24,4 +25,8 @@ class FullResolutionArgmax(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """The class map (N, H, W) of an image (N, 3, H, W)."""
         scores = resize(self.network(image), image.shape[-2:])
-        return scores.argmax(dim=1).byte()
+        classes = scores.argmax(dim=1)
+        if torch.onnx.is_in_onnx_export():
+            # TensorRT has 32-bit integers of an ArgMax, and converts none but floating-point values to 8 bits.
+            classes = classes.float()
+        return classes.byte()

@@ -68,7 +68,7 @@ def network_spec(
     full_name = f"{name}/{size}/{choice.protocol}"
 
     def build() -> Workload:
-        return build_workload(full_name, choice.make, (1, 3, *resolution), _export)
+        return build_workload(full_name, choice.make, (1, 3, *resolution), _export, whole_network=True)
 
     return WorkloadSpec(
         experiment=experiment,

@@ -76,10 +76,14 @@ def fingerprint() -> Environment:
 def machine_name(environment: Optional[Environment] = None) -> str:
     """The default name of a machine's results folder, e.g. "intel-xeon-processor-2-cores-1a2b3c".
 
+    One with a GPU is named by that, e.g. "nvidia-h200-1a2b3c": its processor says little of what was measured.
+
     Args:
         environment: of what was measured there; this process's if None.
     """
     environment = environment or fingerprint()
+    if environment.gpu is not None:
+        return "-".join([*re.findall(r"[a-z0-9.]+", environment.gpu.name.lower()), environment.host])
     model = re.sub(r"\((r|tm)\)|cpu|@.*", " ", environment.cpu_model.lower())
     words = re.findall(r"[a-z0-9.]+", model)
     return "-".join([*words, f"{environment.cpu_cores}-cores", environment.host])

@@ -29,6 +29,8 @@ MAX_PREEMPTIONS_PER_S = 100.0
 """Above this rate, in the row's windows, the scheduler took the core away."""
 MAX_WALL_OVER_CPU = 1.03
 """A single-threaded row whose wall clock runs this far ahead of its CPU time was waiting, not computing."""
+MIN_CLOCK_SHARE = 0.9
+"""Below this share of its highest clock a GPU was not computing as fast as it can, whether or not it says why."""
 MAX_SPREAD = 0.05
 """Above this, one load of the same model, or one moment, differs from the next by more than a comparison can bear."""
 
@@ -110,6 +112,8 @@ class Diagnostics:
     """Relative standard deviation of the medians of the row's builds, where building is a matter of chance."""
     sm_clock_mhz: Optional[float] = None
     """Median of the GPU's clock over the windows that count, where the device tells."""
+    max_sm_clock_mhz: Optional[int] = None
+    """The highest clock that the GPU may run at, where the device tells."""
     throttled_windows: Optional[int] = None
     """Windows that were discarded because the GPU held its clock down; None where the device does not tell."""
     throttling: Optional[str] = None
@@ -125,6 +129,8 @@ class Diagnostics:
         found = [] if by_device else self._host_reasons(single_threaded=single_threaded)
         if self.spread_between_generations > MAX_SPREAD:
             found.append(f"spread {self.spread_between_generations:.0%}")
+        if self.sm_clock_mhz and self.max_sm_clock_mhz and self.sm_clock_mhz < MIN_CLOCK_SHARE * self.max_sm_clock_mhz:
+            found.append(f"SM clock {self.sm_clock_mhz:.0f} of {self.max_sm_clock_mhz} MHz")
         if self.throttled_windows:
             found.append(f"throttled in {self.throttled_windows} windows ({self.throttling})")
         return tuple(found)

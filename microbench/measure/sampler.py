@@ -271,6 +271,7 @@ def _is_done(progress: _Progress, policy: Policy) -> bool:
 def _finish(progress: _Progress, policy: Policy) -> Outcome:
     assert progress.session is not None
     single_threaded = not progress.session.worker_threads
+    max_sm_clock_mhz = progress.session.max_sm_clock_mhz
     progress.close()
     readings = [reading for generation in progress.generations for reading in generation.readings]
     if len(progress.generations) < _FEWEST_GENERATIONS:
@@ -289,6 +290,7 @@ def _finish(progress: _Progress, policy: Policy) -> Outcome:
         steal_share=_mean([s.steal_share for s in progress.shares]),
         spread_between_builds=round(spread(by_build), 4) if progress.generations[0].build is not None else None,
         sm_clock_mhz=float(np.median(clocks)) if clocks else None,
+        max_sm_clock_mhz=max_sm_clock_mhz,
         throttled_windows=len(progress.discarded) if clocks or progress.discarded else None,
         throttling=_throttling(progress),
     )

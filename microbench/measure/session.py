@@ -64,6 +64,9 @@ class Session(ABC):
     device_seconds: Optional[Callable[[], float]] = None
     """A clock that advances by the time of the runs that `read` was asked for so far; on a device alone."""
 
+    max_sm_clock_mhz: Optional[int] = None
+    """The highest clock that the GPU may run at, where the device tells."""
+
     @abstractmethod
     def enqueue(self, runs: int) -> None:
         """Start `runs` runs one after the other on the inputs given at load time."""

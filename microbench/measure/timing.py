@@ -6,8 +6,8 @@ They answer different questions and are never merged: each is a row of its own.
 from __future__ import annotations
 
 KERNEL_SPAN = "kernel_span"
-"""The device's own time of one run: many runs are captured as one CUDA graph, with an event before and one after it.
-No launch of single kernels, no copy of inputs or outputs, no host."""
+"""The device's own time of one run: many runs are captured as a CUDA graph, fewer as another, and the difference of
+the two graphs' times is that of the runs between them. No launch of kernels, no copy of inputs or outputs, no host."""
 ISOLATED = "isolated"
 """The device's time of one run launched by itself, with an event before and one after each. The launches are queued
 behind a kernel that waits, so that the device never waits for the host, but the device's own start of each kernel is in
@@ -21,7 +21,7 @@ TIMINGS = (KERNEL_SPAN, ISOLATED, END_TO_END)
 HOT = "hot"
 """Each run reads the same inputs, which stay in whatever cache they fit."""
 COLD = "cold"
-"""Runs rotate over copies of the inputs that together are more than five times the GPU's L2 cache, so that a run finds
-its own no longer there. Weights are read in every run and stay where they are."""
+"""Before each run, untimed, more memory than the GPU's L2 cache holds is overwritten, so that a run finds neither its
+inputs nor its weights there."""
 
 L2_STATES = (HOT, COLD)

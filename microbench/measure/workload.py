@@ -40,6 +40,10 @@ class Workload:
     calibration: tuple[Mapping[str, NDArray[np.float32]], ...] = ()
     """Inputs that int8 reads the activations' ranges off; none stands for `inputs`, which will do to time a model but
     not to judge what it predicts."""
+    forms: Mapping[str, bytes] = field(default_factory=dict)
+    """The model in other forms by name (see `microbench.runtimes.forms`), where they were made beforehand."""
+    whole_network: bool = False
+    """Whether so many layers follow each other that rounding builds up: its output is then checked less closely."""
 
 
 @dataclass(frozen=True)

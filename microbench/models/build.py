@@ -22,6 +22,8 @@ def build_workload(
     make: Callable[[], nn.Module],
     input_shape: tuple[int, ...],
     export: Callable[[nn.Module, torch.Tensor], bytes] = to_onnx,
+    *,
+    whole_network: bool = False,
 ) -> Workload:
     """Build, initialise, fold, export and count the module that `make` returns.
 
@@ -30,6 +32,7 @@ def build_workload(
         make: builds the module, in any form.
         input_shape: of its one input, e.g. (N, C, H, W).
         export: serialises the folded module as an ONNX model of static shapes.
+        whole_network: see `Workload`.
 
     Returns:
         The workload, with random normal input and the unfolded module's output as reference, both from fixed seeds.
@@ -53,4 +56,5 @@ def build_workload(
         reference=(reference.numpy(),),
         cost=cost,
         module=folded,
+        whole_network=whole_network,
     )

@@ -19,6 +19,8 @@ from microbench.registry import Extends, Registry
 
 TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "fp16": 2e-2, "bf16": 8e-2, "int8": 2e-1}
 """Largest error of a session's output, by precision; see `check_outputs` for what the error is."""
+FP32_TOLERANCE_ON_CUDA = 1e-4
+"""For blocks in fp32 on a GPU: TF32, which the libraries there like to take, is off by 3e-4 on one of them."""
 
 _PAGE_BYTES = 4096
 _CACHE_LINE_BYTES = 64
@@ -74,7 +76,7 @@ class Runtime(ABC):
         """Load the workload's model; the session runs it on `inputs`, which it may keep and must not change."""
 
     def load_checked(self, workload: Workload, configuration: Configuration, layout_seed: int) -> Session:
-        """Load the model with its inputs placed anew in memory, run it once, and hold its output against the reference.
+        """Load the model with its inputs placed anew in memory, run it once, and compare its output with the reference.
 
         Raises:
             WrongOutputError: the output is not the reference's within the precision's tolerance.
@@ -85,11 +87,18 @@ class Runtime(ABC):
         try:
             session.enqueue(1)
             session.synchronize()
-            check_outputs(session.outputs(), workload.reference, TOLERANCE[configuration.precision])
+            check_outputs(session.outputs(), workload.reference, tolerance_of(workload, configuration))
         except BaseException:
             session.close()
             raise
         return session
+
+
+def tolerance_of(workload: Workload, configuration: Configuration) -> float:
+    """Largest error of a session's output, relative to the float32 reference."""
+    if configuration.precision == "fp32" and configuration.device == "cuda" and not workload.whole_network:
+        return FP32_TOLERANCE_ON_CUDA
+    return TOLERANCE[configuration.precision]
 
 
 RUNTIMES: Registry[Runtime] = Registry(

@@ -11,9 +11,9 @@ from microbench.measure.record import Configuration
 from microbench.measure.session import Session, replacement
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
+from microbench.runtimes.forms import quantized_here
 from microbench.runtimes.kernels import Kernel, describe_kernels
 from microbench.runtimes.kernels.onnxruntime import onnxruntime_kernels
-from microbench.runtimes.quantize import to_int8
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -49,7 +49,7 @@ class OnnxRuntime(Runtime):
         options = _options(configuration)
         model = workload.onnx_model
         if configuration.precision == "int8":
-            model = to_int8(workload)
+            model = quantized_here(workload)
         provider = _PROVIDERS[configuration.device]
         settings = {"use_tf32": int(configuration.precision == "tf32")} if configuration.device == "cuda" else {}
         providers = [(provider, settings)]

@@ -11,9 +11,9 @@ from microbench.measure.record import Configuration
 from microbench.measure.session import Session, replacement
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
+from microbench.runtimes.forms import quantized_here
 from microbench.runtimes.kernels import describe_kernels
 from microbench.runtimes.kernels.openvino import openvino_kernels
-from microbench.runtimes.quantize import to_int8
 from microbench.runtimes.signal_stack import unchanged_signal_stack
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
@@ -42,7 +42,7 @@ class OpenVino(Runtime):
         needed = {"bf16": "BF16", "f16": "FP16"}.get(hint)
         onnx_model = workload.onnx_model
         if configuration.precision == "int8":
-            onnx_model = to_int8(workload)
+            onnx_model = quantized_here(workload)
         with unchanged_signal_stack():
             core = openvino.Core()
             if needed and needed not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

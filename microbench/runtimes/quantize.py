@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
-import platform
 import tempfile
 from pathlib import Path
 from typing import Any, Collection, Iterator, Optional
 
-from microbench.measure.environment import fingerprint
 from microbench.measure.workload import Workload
 
 
-@functools.lru_cache(maxsize=256)
-def to_int8(workload: Workload, *, symmetric: bool = False) -> bytes:
+def to_int8(workload: Workload, *, symmetric: bool = False, reduced: bool = False) -> bytes:
     """Quantise weights by channel and activations by tensor, by ONNX Runtime's own tool (package onnx needed).
 
     Args:
         workload: its float32 model is quantised; the activations' ranges are read off its calibration inputs,
             or off its inputs where it has none.
-        symmetric: activations too as signed values about zero, and biases left in float32: what TensorRT reads. Other
-            models are for this processor, and have weights of 7 bits where it `saturates_int8`.
+        symmetric: activations too as signed values about zero, and biases left in float32: what TensorRT reads.
+        reduced: weights of 7 bits, for a processor that `saturates_int8`.
 
     Returns:
         The serialised model with QuantizeLinear/DequantizeLinear pairs.
@@ -45,7 +41,7 @@ def to_int8(workload: Workload, *, symmetric: bool = False) -> bytes:
             _Calibration(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            reduce_range=not symmetric and saturates_int8(platform.machine(), fingerprint().cpu_flags),
+            reduce_range=reduced,
             activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             extra_options={"ActivationSymmetric": symmetric, "QuantizeBias": not symmetric},

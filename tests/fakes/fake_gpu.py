@@ -54,10 +54,16 @@ class SimulatedGpu:
     """Of the host, for launching a graph of any size."""
     start_ns: int = 3_000
     """Of the device, to start a run that was launched by itself; within a graph it is nothing."""
+    graph_start_ns: int = 4_000
+    """Of the device, to start a graph of any size."""
     copy_ns_per_byte: float = 0.1
+    flush_ns_per_byte: float = 0.001
     cold_ns: int = 4_000
     """What a run takes longer if its inputs are no longer in the cache."""
     cannot_capture: bool = False
+    page_locked_bytes: int = 0
+    """Of the host's memory, in arrays that are still alive."""
+    max_page_locked_bytes: int = 1 << 30
 
     held_up_ns: int = 0
     """The host loses this time, once, at the next thing that it enqueues."""
@@ -79,6 +85,7 @@ class SimulatedGpu:
     # Memory
 
     def allocate(self, nbytes: int) -> int | None:
+        assert all(stream.captured is None for stream in self.streams.values()), "memory is allocated within a capture"
         if sum(map(len, self.memory.values())) + nbytes > self.memory_bytes:
             return None
         address = self.handle()
@@ -132,6 +139,15 @@ class SimulatedGpu:
         self.read_order.append(entry)
         return hit
 
+    def flush(self, handle: int, address: int, nbytes: int) -> None:
+        """Overwrite memory: what the cache held before is gone as far as that fills it."""
+
+        def operation() -> None:
+            self._read(address, nbytes)
+            self.occupy(handle, nbytes * self.flush_ns_per_byte)
+
+        self.enqueue(handle, operation)
+
     def delay(self, handle: int, duration_ns: int) -> None:
         self.delays_ns.append(duration_ns)
         # Not through `enqueue`: being held up before the delay does no harm.
@@ -168,6 +184,7 @@ class SimulatedGpu:
 
     def launch(self, graph: int, handle: int) -> None:
         def operation() -> None:
+            self.occupy(handle, self.graph_start_ns)
             for operation in self.graphs[graph][1]:
                 operation()
 

@@ -24,6 +24,10 @@ class FakeLibcuda:
     def cuInit(self, flags: ctypes.c_uint) -> int:  # noqa: N802
         return self._status or flags.value
 
+    def cuDriverGetVersion(self, version: Any) -> int:  # noqa: N802
+        version._obj.value = 11040
+        return 0
+
     def cuDeviceGet(self, device: Any, ordinal: ctypes.c_int) -> int:  # noqa: N802
         device._obj.value = ordinal.value
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+import weakref
 from importlib.machinery import ModuleSpec
 from typing import Any
 
@@ -117,6 +118,23 @@ def make_pycuda(gpu: SimulatedGpu) -> dict[str, types.ModuleType]:
 
         gpu.copy(stream.handle, target.nbytes, move)
 
+    def memset_d32_async(target: int, value: int, words: int, stream: Stream) -> None:
+        assert isinstance(target, int)
+        assert value == 0
+        assert 4 * words <= len(gpu.memory[target]), "writes behind what was allocated"
+        gpu.flush(stream.handle, target, 4 * words)
+
+    def pagelocked_empty(shape: tuple[int, ...], dtype: Any) -> Any:
+        array = np.full(shape, 7, dtype)  # not zeros: what is read before it is written must be seen
+        if gpu.page_locked_bytes + array.nbytes > gpu.max_page_locked_bytes:
+            raise DeviceMemoryError("cuMemHostAlloc failed: out of memory")
+        gpu.page_locked_bytes += array.nbytes
+        weakref.finalize(array, release, array.nbytes)
+        return array
+
+    def release(nbytes: int) -> None:
+        gpu.page_locked_bytes -= nbytes
+
     driver = types.ModuleType("pycuda.driver")
     package = types.ModuleType("pycuda")
     vars(driver).update(
@@ -130,7 +148,8 @@ def make_pycuda(gpu: SimulatedGpu) -> dict[str, types.ModuleType]:
         device_attribute=types.SimpleNamespace(L2_CACHE_SIZE="l2"),
         mem_alloc=mem_alloc,
         mem_get_info=lambda: (gpu.memory_bytes - gpu.allocated_bytes(), gpu.memory_bytes),
-        pagelocked_empty=np.empty,
+        memset_d32_async=memset_d32_async,
+        pagelocked_empty=pagelocked_empty,
         module_from_buffer=module_from_buffer,
         memcpy_htod_async=memcpy_htod_async,
         memcpy_dtoh_async=memcpy_dtoh_async,

@@ -53,7 +53,8 @@ class FakeTorch(types.ModuleType):
     def empty(self, shape: Any, *, dtype: torch.dtype, **where: Any) -> torch.Tensor:
         assert "device" in where or where == {"pin_memory": True}, "host memory that is not page-locked"
         # Not zeros: what is read before it is written must be seen.
-        return torch.full(tuple(shape), math.nan, dtype=dtype).as_subclass(self._tensor)
+        unread = math.nan if dtype.is_floating_point else 7
+        return torch.full(tuple(shape), unread, dtype=dtype).as_subclass(self._tensor)
 
     def compile(self, call: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         self.compiled.append(options)
@@ -83,6 +84,9 @@ def _make_tensor(fake: FakeTorch, gpu: SimulatedGpu) -> type[torch.Tensor]:
                 return _run(compute, arguments[0], cls)
             if function is torch.Tensor.copy_ and options.get("non_blocking"):
                 gpu.copy(fake.cuda.current_stream().handle, arguments[0].nbytes, compute)
+                return arguments[0]
+            if function is torch.Tensor.zero_:
+                gpu.flush(fake.cuda.current_stream().handle, arguments[0].data_ptr(), arguments[0].nbytes)
                 return arguments[0]
             plain: Any = torch.Tensor.__torch_function__.__func__  # type: ignore[attr-defined]
             return plain(cls, function, kinds, arguments, options)

@@ -8,6 +8,7 @@ static const Handle STREAM = (Handle)0x1234567890abULL, GRAPH = (Handle)0x42dead
 enum { INVALID_VALUE = 1 };
 
 Status cuInit(unsigned flags) { return flags ? INVALID_VALUE : 0; }
+Status cuDriverGetVersion(int *version) { *version = 12080; return 0; }
 Status cuDeviceGet(int *device, int ordinal) { *device = 7 + ordinal; return 0; }
 Status cuDeviceGetName(char *name, int size, int device) {
     if (size != 256 || device != 7) return INVALID_VALUE;

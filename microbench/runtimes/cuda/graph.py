@@ -7,6 +7,7 @@ import ctypes
 from typing import Callable
 
 from microbench.measure.libcuda import CudaError, call
+from microbench.runtimes.cuda.stream import capture_error
 
 _RELAXED = 2
 """CU_STREAM_CAPTURE_MODE_RELAXED: what another library does on other streams meanwhile is no concern of the capture."""
@@ -25,17 +26,13 @@ class Graph:
         self._executable = ctypes.c_void_p()
         graph = ctypes.c_void_p()
         call("cuStreamBeginCapture_v2", self._stream, ctypes.c_int(_RELAXED))
-        failure = None
         try:
-            enqueue()
+            try:
+                enqueue()
+            finally:
+                call("cuStreamEndCapture", self._stream, ctypes.byref(graph))
         except Exception as error:
-            failure = error
-        try:
-            call("cuStreamEndCapture", self._stream, ctypes.byref(graph))
-        except CudaError as error:
-            failure = failure or error
-        if failure is not None:
-            raise RuntimeError(f"the runs cannot be captured as a CUDA graph: {failure}") from failure
+            raise capture_error(error) from error
         call("cuGraphInstantiateWithFlags", ctypes.byref(self._executable), graph, ctypes.c_ulonglong(0))
         call("cuGraphDestroy", graph)
 

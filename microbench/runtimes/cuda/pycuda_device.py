@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from microbench.runtimes.cuda.graph import Graph
-from microbench.runtimes.cuda.stream import Launch, Stream
+from microbench.runtimes.cuda.stream import FLUSHED_CACHE_SIZES, Launch, Stream
 
 _NON_BLOCKING = 1
 """CU_STREAM_NON_BLOCKING: no waiting for the default stream, which a stream that is captured must not."""
@@ -52,7 +52,13 @@ class PycudaDevice:
 
     def stream(self) -> PycudaStream:
         """A new stream."""
-        return PycudaStream(self._driver, self._module.get_function("delay"))
+        return PycudaStream(self._driver, self._module.get_function("delay"), self)
+
+    @functools.cached_property
+    def flushed(self) -> tuple[Any, int]:
+        """Memory to empty the L2 cache by, and its size in 32-bit words; allocated once and kept."""
+        nbytes = FLUSHED_CACHE_SIZES * self.l2_bytes
+        return self.allocate(nbytes), nbytes // 4
 
     def allocate(self, nbytes: int) -> Any:
         """Device memory; `int()` of it is its address, and `free()` gives it back.
@@ -78,7 +84,8 @@ class PycudaDevice:
 class PycudaStream(Stream):
     """A stream of the primary context."""
 
-    def __init__(self, driver: Any, delay: Any) -> None:
+    def __init__(self, driver: Any, delay: Any, device: PycudaDevice) -> None:
+        self._device = device
         self._driver = driver
         self._delay = delay
         self._stream = driver.Stream(_NON_BLOCKING)
@@ -112,6 +119,11 @@ class PycudaStream(Stream):
     def delay(self, duration_ns: int) -> None:
         """See the base class."""
         self._delay(np.uint64(duration_ns), block=(1, 1, 1), grid=(1, 1), stream=self._stream)
+
+    def flush(self) -> None:
+        """See the base class."""
+        memory, words = self._device.flushed
+        self._driver.memset_d32_async(int(memory), 0, words, self._stream)
 
     def capture(self, enqueue: Callable[[], None]) -> Launch:
         """See the base class."""

@@ -13,16 +13,6 @@ from microbench.measure.timing import COLD
 from microbench.runtimes.cuda.stream import Stream
 from microbench.runtimes.cuda.windows import Window, make_window
 
-CACHE_SIZES_ROTATED = 5
-"""Cold inputs together exceed the L2 cache by this factor."""
-
-
-def input_sets(configuration: Configuration, input_bytes: int, l2_bytes: int) -> int:
-    """How many copies of the inputs a session rotates over: one if they shall be hot, else more than 5 x L2 of them."""
-    if configuration.l2 != COLD:
-        return 1
-    return CACHE_SIZES_ROTATED * l2_bytes // max(input_bytes, 1) + 1
-
 
 class DeviceSession(Session):
     """What all sessions on a GPU share. Subclasses enqueue runs; once they can, they call `start`."""
@@ -35,26 +25,29 @@ class DeviceSession(Session):
         self._window: Optional[Window] = None
         self._timed_s = 0.0
         self.device_seconds = self._seconds_so_far
+        self.max_sm_clock_mhz = None if monitor is None else monitor.limits().max_sm_clock_mhz
 
     @abstractmethod
     def enqueue_run(self) -> None:
-        """Enqueue one run, on the next of the input sets."""
+        """Enqueue one run."""
 
     @abstractmethod
     def enqueue_with_copies(self) -> None:
         """Enqueue the copy of the inputs to the device, one run, and the copy of the outputs to the host."""
 
-    def start(self, timing: str, sets: int) -> None:
-        """Make ready to be timed.
-
-        Args:
-            timing: one of `microbench.measure.timing.TIMINGS`.
-            sets: how many input sets `enqueue_run` rotates over.
+    def start(self, configuration: Configuration) -> None:
+        """Make ready to be timed as the configuration says.
 
         Raises:
             RuntimeError: the runs cannot be timed so.
         """
-        self._window = make_window(timing, self._stream, self.enqueue_run, self.enqueue_with_copies, sets)
+        self._window = make_window(
+            configuration.timing,
+            self._stream,
+            self.enqueue_run,
+            self.enqueue_with_copies,
+            cold=configuration.l2 == COLD,
+        )
 
     def enqueue(self, runs: int) -> None:
         """See the base class: runs launched one by one, whatever the timing."""
@@ -85,8 +78,13 @@ class DeviceSession(Session):
         )
 
     def close(self) -> None:
-        """Free what the timing holds, a captured graph above all."""
+        """Free what the timing holds, a captured graph above all.
+
+        Nothing may refer back to the session afterwards: the garbage collector, which alone frees what refers to
+        itself, is off while rows are timed, and page-locked memory would pile up load by load.
+        """
         self._window = None
+        self.device_seconds = None
 
     def _seconds_so_far(self) -> float:
         return self._timed_s

@@ -8,6 +8,9 @@ from typing import Any, Callable
 EVENT_RESOLUTION_NS = 500
 """Of an event's time stamp."""
 
+FLUSHED_CACHE_SIZES = 2
+"""So many times the L2 cache are overwritten to empty it."""
+
 Launch = Callable[[], None]
 
 
@@ -39,12 +42,24 @@ class Stream(ABC):
         """Enqueue a kernel that does nothing for `duration_ns`, so that what follows it queues up."""
 
     @abstractmethod
+    def flush(self) -> None:
+        """Enqueue the overwriting of more memory than the L2 cache holds, so that nothing else is left in it.
+
+        As nvbench does before each of its cold measurements, by a memset.
+        """
+
+    @abstractmethod
     def capture(self, enqueue: Callable[[], None]) -> Launch:
         """A CUDA graph of what `enqueue` puts on the stream; calling it enqueues the graph.
 
         Raises:
             RuntimeError: something in it cannot be captured.
         """
+
+
+def capture_error(error: Exception) -> RuntimeError:
+    """What to raise where a capture ended in `error`; ending one that has failed fails too: the first is the cause."""
+    return RuntimeError(f"the runs cannot be captured as a CUDA graph: {error.__context__ or error}")
 
 
 def elapsed_ns(stream: Stream, pairs: list[tuple[Any, Any]]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from microbench.measure.nvml import DeviceMonitor
 from microbench.measure.record import Configuration
 from microbench.measure.session import Reading, replacement
 from microbench.measure.timing import KERNEL_SPAN
-from microbench.runtimes.cuda.session import DeviceSession, input_sets
+from microbench.runtimes.cuda.session import DeviceSession
 from microbench.runtimes.pytorch.session import as_array, tensors_of
 from microbench.runtimes.pytorch.stream import TorchStream
 
@@ -64,14 +64,13 @@ class TorchCudaSession(DeviceSession):
         self._inputs = inputs
         self._host_inputs: list[Any] = []
         self._host_outputs: list[Any] = []
-        self._input_sets: list[list[Any]] = []
-        self._runs: list[Run] = []
-        self._next_set = 0
+        self._device_inputs: list[Any] = []
+        self._run: Optional[Run] = None
         self._result: Any = None
         try:
             with self._ready():  # torch gives memory to the stream that is current
-                sets = self._bind(dtype, configuration)
-            self._runs = [functools.partial(call, *tensors) for tensors in self._input_sets]
+                self._bind(dtype)
+            self._run = functools.partial(call, *self._device_inputs)
             self.feed(inputs)
             self.enqueue(WARM_UP_RUNS)
             self.synchronize()
@@ -79,22 +78,17 @@ class TorchCudaSession(DeviceSession):
             with self._ready():
                 # The kernel span is the time of runs that are captured anyhow, and a graph cannot be captured in one.
                 if replays and configuration.timing != KERNEL_SPAN:
-                    self._runs = [self._captured(run) for run in self._runs]
-                self.start(configuration.timing, sets)
+                    self._run = self._captured(self._run)
+                self.start(configuration)
         except BaseException:
             self.close()
             raise
 
-    def _bind(self, dtype: Any, configuration: Configuration) -> int:
-        """Makes the inputs' places, on the host and so many times on the device as it says."""
+    def _bind(self, dtype: Any) -> None:
+        """Makes the inputs' places, on the host and on the device."""
         torch, device = self._torch, self._torch.device("cuda")
         self._host_inputs = [self._page_locked(value.shape, dtype) for value in self._inputs.values()]
-        input_bytes = sum(tensor.nbytes for tensor in self._host_inputs)
-        sets = input_sets(configuration, input_bytes, torch.cuda.get_device_properties(device).L2_cache_size)
-        self._input_sets = [
-            [torch.empty(host.shape, dtype=dtype, device=device) for host in self._host_inputs] for _ in range(sets)
-        ]
-        return sets
+        self._device_inputs = [torch.empty(host.shape, dtype=dtype, device=device) for host in self._host_inputs]
 
     @contextlib.contextmanager
     def _ready(self) -> Iterator[None]:
@@ -132,8 +126,7 @@ class TorchCudaSession(DeviceSession):
         with self._ready():
             for host, value in zip(self._host_inputs, self._inputs.values()):
                 host.copy_(self._torch.from_numpy(value))
-            for tensors in self._input_sets:
-                self._enqueue_inputs(tensors)
+            self._enqueue_inputs()
         self.synchronize()
 
     def enqueue(self, runs: int) -> None:
@@ -148,17 +141,17 @@ class TorchCudaSession(DeviceSession):
 
     def enqueue_run(self) -> None:
         """See the base class."""
-        self._result = self._runs[self._next_set]()
-        self._next_set = (self._next_set + 1) % len(self._runs)
+        assert self._run is not None
+        self._result = self._run()
 
     def enqueue_with_copies(self) -> None:
         """See the base class."""
-        self._enqueue_inputs(self._input_sets[0])
+        self._enqueue_inputs()
         self.enqueue_run()
         self._enqueue_outputs()
 
-    def _enqueue_inputs(self, tensors: list[Any]) -> None:
-        for tensor, host in zip(tensors, self._host_inputs):
+    def _enqueue_inputs(self) -> None:
+        for tensor, host in zip(self._device_inputs, self._host_inputs):
             tensor.copy_(host, non_blocking=True)
 
     def _enqueue_outputs(self) -> None:
@@ -180,9 +173,9 @@ class TorchCudaSession(DeviceSession):
     def close(self) -> None:
         """See the base class."""
         super().close()
-        self._runs = []
+        self._run = None
         self._result = None
-        self._input_sets = []
+        self._device_inputs = []
         self._host_inputs = []
         self._host_outputs = []
         # What torch keeps for its next tensors the other runtimes of this process would lack.

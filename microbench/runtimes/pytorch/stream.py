@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Callable, ContextManager
 
-from microbench.runtimes.cuda.stream import Launch, Stream
+from microbench.runtimes.cuda.stream import FLUSHED_CACHE_SIZES, Launch, Stream, capture_error
 
 _CYCLES_PER_NS = 3
 """No GPU's clock runs faster, so a delay lasts at least as long as it was asked to; no more is asked of it."""
@@ -62,6 +63,11 @@ class TorchStream(Stream):
         with self.current():
             self._torch.cuda._sleep(duration_ns * _CYCLES_PER_NS)
 
+    def flush(self) -> None:
+        """See the base class."""
+        with self.current():
+            _flushed(self._torch).zero_()
+
     def capture(self, enqueue: Callable[[], None]) -> Launch:
         """See the base class; launch it in `current()`.
 
@@ -69,16 +75,18 @@ class TorchStream(Stream):
         outlive the launch of another is to be referred to as long.
         """
         graph = self._torch.cuda.CUDAGraph()
-        failure = None
         try:
             with self._torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-                try:
-                    enqueue()
-                except Exception as error:  # ending the capture would hide it behind an error of its own
-                    failure = error
+                enqueue()
         except Exception as error:
-            failure = failure or error
-        if failure is not None:
-            raise RuntimeError(f"the runs cannot be captured as a CUDA graph: {failure}") from failure
+            raise capture_error(error) from error
         launch: Launch = graph.replay
         return launch
+
+
+@functools.lru_cache(maxsize=1)
+def _flushed(torch: Any) -> Any:
+    """Device memory to empty the L2 cache by; allocated once and kept."""
+    device = torch.device("cuda")
+    nbytes = FLUSHED_CACHE_SIZES * torch.cuda.get_device_properties(device).L2_cache_size
+    return torch.empty((nbytes,), dtype=torch.uint8, device=device)

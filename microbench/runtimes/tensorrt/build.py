@@ -14,10 +14,13 @@ from microbench.runtimes.tensorrt.precision import Recipe
 MAX_WORKSPACE_BYTES = 4 << 30
 OPTIMIZATION_LEVEL = 3
 """TensorRT's own default: higher levels try more kernels, and take longer."""
+TIMING_ITERATIONS = 8
+"""Over so many runs the builder averages a kernel's time, as trtexec has it; TensorRT's own default is 1."""
 
 _EXPLICIT_BATCH = 1
 """Bit of the network's creation flags: needed by 8.6, ignored by 10, and in 11 that of strong typing, which it always
 has."""
+_MAP_DIMENSIONS = 4
 _OWN_TACTICS = ("EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS")
 
 
@@ -55,6 +58,7 @@ def build_plan(
     if not parser.parse(recipe.onnx_model):
         found = [" ".join(parser.get_error(i).desc().split()) for i in range(parser.num_errors)]
         raise EngineError(f"the ONNX model is not understood: {reasons(found)}")
+    _set_ends(trt, network, recipe)
     config = builder.create_builder_config()
     _configure(trt, config, device.memory_bytes, recipe.flag, tf32=tf32)
     # The builder keeps no reference of its own to the calibrator.
@@ -70,11 +74,30 @@ def build_plan(
     return bytes(plan)
 
 
+def _set_ends(trt: Any, network: Any, recipe: Recipe) -> None:
+    """Say in which types and layouts inputs and outputs lie, as trtexec does by `--inputIOFormats`.
+
+    float32 and all else lies in rows, as the paper's protocol and users' images have it. Half precision lies in rows or
+    with its channels last, as the builder likes it best: nothing then has to be converted within a run.
+    """
+    in_rows = 1 << int(trt.TensorFormat.LINEAR)
+    either = in_rows | 1 << int(trt.TensorFormat.HWC8)
+    inputs = [network.get_input(index) for index in range(network.num_inputs)]
+    outputs = [network.get_output(index) for index in range(network.num_outputs)]
+    for tensor in (*inputs, *outputs):
+        # A strongly typed network has the half type from its model.
+        if recipe.half_type is not None and recipe.flag is not None and tensor.dtype == trt.DataType.FLOAT:
+            tensor.dtype = getattr(trt.DataType, recipe.half_type)
+        is_half = recipe.half_type is not None and tensor.dtype == getattr(trt.DataType, recipe.half_type)
+        tensor.allowed_formats = either if is_half and len(tensor.shape) == _MAP_DIMENSIONS else in_rows
+
+
 def _configure(trt: Any, config: Any, memory_bytes: int, flag: Optional[str], *, tf32: bool) -> None:
     # A device that shares its memory with the host (Jetson) needs some of it for other things.
     workspace = min(MAX_WORKSPACE_BYTES, memory_bytes // 2)
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)
     config.builder_optimization_level = OPTIMIZATION_LEVEL
+    config.avg_timing_iterations = TIMING_ITERATIONS
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     if tf32:
         config.set_flag(trt.BuilderFlag.TF32)

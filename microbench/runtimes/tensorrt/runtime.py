@@ -19,6 +19,7 @@ from microbench.measure.session import Session
 from microbench.measure.timing import END_TO_END, ISOLATED, KERNEL_SPAN
 from microbench.measure.workload import Workload
 from microbench.runtimes.base import RUNTIMES, Runtime
+from microbench.runtimes.tensorrt import probe
 
 
 @RUNTIMES.register("tensorrt")
@@ -43,7 +44,7 @@ class TensorRT(Runtime):
         )
 
     def missing_device(self, device: str) -> Optional[str]:  # noqa: ARG002 - it has one device
-        """Asks the driver itself: without one, TensorRT's own objects crash on construction."""
+        """Asks the driver first: without one that is new enough, TensorRT's own objects crash on construction."""
         try:
             pci_bus_id()
         except CudaError as error:
@@ -52,7 +53,7 @@ class TensorRT(Runtime):
             return "the Python package pycuda is not installed"
         for module in ("pycuda.driver", self.module):  # found is not yet able to load its libraries
             importlib.import_module(module)
-        return None
+        return probe.driver_fault()
 
     def load(
         self, workload: Workload, configuration: Configuration, inputs: Mapping[str, NDArray[np.float32]]

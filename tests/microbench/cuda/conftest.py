@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import sys
 import time
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from microbench.measure import libcuda, sampler, session
 from microbench.measure.environment import fingerprint
 from microbench.measure.workload import Cost, Workload
 from microbench.runtimes.cuda.pycuda_device import open_device
+from microbench.runtimes.cuda.session import DeviceSession
+from microbench.runtimes.tensorrt import probe
 
 SHAPE = (1, 3, 8, 8)
 INPUT_BYTES = 3 * 8 * 8 * 4
@@ -48,6 +52,8 @@ class Machine:
     def install_tensorrt(self, version: str = "10.16.1.11") -> FakeTensorRT:
         fake = make_tensorrt(self.gpu, version)
         self.monkeypatch.setitem(sys.modules, "tensorrt", fake.module)
+        # A process of its own would find none of the stand-ins.
+        self.monkeypatch.setattr(probe, "driver_fault", lambda: None)
         return fake
 
     def install_nvml(self, **options: Any) -> None:
@@ -61,7 +67,27 @@ class Machine:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
+def _nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No garbage is collected, as while rows are timed; a session that is closed and still there is an error."""
+    alive: list[weakref.ref[DeviceSession]] = []
+    close = DeviceSession.close
+
+    def watched(closed: DeviceSession) -> None:
+        alive.append(weakref.ref(closed))
+        close(closed)
+
+    monkeypatch.setattr(DeviceSession, "close", watched)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+    leaked = sum(reference() is not None for reference in alive)
+    assert leaked == 0, f"{leaked} sessions are still there although they were closed"
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, _nothing_leaks: None) -> Iterator[Machine]:
     """Nothing is installed yet; the host's clock is the simulation's."""
     simulated = Machine(monkeypatch, tmp_path / "cache")
     gpu = simulated.gpu

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from fake_libcuda import NO_DEVICE
 from microbench import doctor, runtimes
 from microbench.errors import InputError
 from microbench.measure import libcuda
-from microbench.measure.environment import fingerprint
+from microbench.measure.environment import fingerprint, machine_name
 from microbench.measure.gpu import Gpu
 from microbench.measure.measurement import Measurement
 from microbench.measure.record import Configuration
@@ -22,6 +23,7 @@ from microbench.measure.timing import COLD, END_TO_END, HOT, ISOLATED, KERNEL_SP
 from microbench.measure.workload import Workload, WorkloadSpec
 from microbench.runs.runner import Plan, Target, run
 from microbench.runs.settings import Settings, plan_of
+from microbench.runtimes.tensorrt import probe
 
 NO_DRIVER = "no NVIDIA driver is installed (libcuda.so.1 is not found)"
 
@@ -72,6 +74,14 @@ def test_nvml_is_asked_for_the_device_that_cuda_uses(machine: Any) -> None:
     gpu = fingerprint().gpu
     assert gpu is not None
     assert gpu.driver is None
+
+
+def test_results_of_a_machine_with_a_gpu_are_named_by_it(machine: Any) -> None:
+    machine.gpu.name = "NVIDIA H200"
+    assert "h200" not in machine_name()
+    fingerprint.cache_clear()
+    machine.install_driver()
+    assert machine_name() == f"nvidia-h200-{fingerprint().host}"
 
 
 def test_a_machine_without_a_device_has_no_gpu(machine: Any) -> None:
@@ -146,6 +156,59 @@ def test_looking_constructs_nothing_of_tensorrt(machine: Any) -> None:
     assert missing() is None
     doctor.examine()
     assert fake.constructed == []
+
+
+# Whether the driver is new enough
+
+
+@pytest.fixture
+def installed(machine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Installs a TensorRT for CUDA 12 whose Runtime does as it is told, where other processes find it too."""
+    machine.install_all()
+    monkeypatch.undo()  # the stand-ins of this process
+    machine.install_driver()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    metadata = tmp_path / "tensorrt-12.0.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(
+        "Metadata-Version: 2.1\nName: tensorrt\nVersion: 12.0\n"
+        "Requires-Dist: tensorrt_cu12_libs\nRequires-Dist: numpy\n"
+    )
+
+    def install(does: str) -> None:
+        (tmp_path / "tensorrt.py").write_text(
+            "import os, signal, sys\nclass Logger:\n    ERROR = 1\n    def __init__(self, level): pass\n"
+            f"class Runtime:\n    def __init__(self, logger):\n        {does}\n"
+        )
+        probe.driver_fault.cache_clear()
+
+    return install
+
+
+def test_a_driver_that_is_new_enough_is_no_fault(installed: Callable[[str], None]) -> None:
+    installed("pass")
+    assert probe.driver_fault() is None
+
+
+def test_a_driver_too_old_for_tensorrt_ends_another_process_than_this(installed: Callable[[str], None]) -> None:
+    installed("os.kill(os.getpid(), signal.SIGSEGV)")
+    assert probe.driver_fault() == (
+        "TensorRT ends a process by SIGSEGV as it starts: it is built for CUDA 12, which needs NVIDIA driver 525.60.13 "
+        "or newer; this one is for CUDA 11.4 at most"
+    )
+
+
+def test_a_tensorrt_that_raises_as_it_starts_says_so(installed: Callable[[str], None]) -> None:
+    installed("raise RuntimeError('no CUDA')")
+    assert str(probe.driver_fault()).startswith("TensorRT does not start (RuntimeError: no CUDA): it is built for CUDA")
+
+
+def test_tensorrt_is_missing_where_the_driver_is_too_old_for_it(machine: Any) -> None:
+    machine.install_all()
+    machine.monkeypatch.setattr(probe, "driver_fault", lambda: "too old")
+    assert missing() == "too old"
+    assert runtimes.get("auto").name == "onnxruntime"
 
 
 # The doctor

@@ -151,6 +151,17 @@ def test_what_slows_nothing_down_discards_nothing(machine: Any, workload: Worklo
     assert not found.noisy
 
 
+@pytest.mark.parametrize(("clock", "noisy"), [(1980, False), (1800, False), (1410, True)])
+def test_a_clock_far_below_its_maximum_is_noise_whether_or_not_the_device_says_why(
+    machine: Any, workload: Workload, clock: int, noisy: bool
+) -> None:
+    machine.install_all()
+    machine.install_nvml(sm_clock_mhz=clock)
+    found = measured(workload)
+    assert found.diagnostics.max_sm_clock_mhz == 1980
+    assert found.noise_reasons == ((f"SM clock {clock} of 1980 MHz",) if noisy else ())
+
+
 def test_without_nvml_nothing_is_known_of_throttling(machine: Any, workload: Workload) -> None:
     machine.install_driver()
     machine.install_pycuda()
@@ -200,7 +211,7 @@ def test_each_builds_layers_are_in_the_record(machine: Any, workload: Workload) 
     assert builds is not None
     assert [build["build"] for build in builds] == [0, 1, 2]
     tactics = [build["layers"][0]["tactic"] for build in builds]
-    assert tactics == ["sm90_fake_10000", "sm90_fake_11000", "sm90_fake_12000"]
+    assert tactics == ["sm90_fake_f32f32_10000", "sm90_fake_f32f32_11000", "sm90_fake_f32f32_12000"]
 
 
 def generations_of(builds: list[int | None], latencies_ns: list[int]) -> list[Generation]:

@@ -1,20 +1,24 @@
 """From a model to an engine in each precision of each version: what is asked, what is kept, what goes wrong."""
 
 import dataclasses
+import weakref
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from fake_tensorrt import VERSIONS, BuildLog, FakeTensorRT
 
+from lpsnet.full_resolution import FullResolutionArgmax
 from microbench.measure.record import Configuration
-from microbench.measure.session import Session
-from microbench.measure.timing import ISOLATED
-from microbench.measure.workload import Workload
+from microbench.measure.session import Session, WrongOutputError
+from microbench.measure.timing import ISOLATED, KERNEL_SPAN, TIMINGS
+from microbench.measure.workload import Cost, Workload
+from microbench.models.export import to_onnx
+from microbench.runtimes.forms import to_bfloat16, to_half
 from microbench.runtimes.tensorrt import TensorRT
-from microbench.runtimes.tensorrt.precision import to_half
 
 V8, V10, V11 = VERSIONS
 
@@ -38,7 +42,7 @@ FLAGS = {
     ("fp32", V8): set(), ("fp32", V10): set(), ("fp32", V11): set(),
     ("tf32", V8): {"TF32"}, ("tf32", V10): {"TF32"}, ("tf32", V11): {"TF32"},
     ("fp16", V8): {"FP16"}, ("fp16", V10): {"FP16"}, ("fp16", V11): set(),
-    ("bf16", V10): {"BF16"},
+    ("bf16", V10): {"BF16"}, ("bf16", V11): set(),
     ("int8", V8): {"INT8"}, ("int8", V10): {"INT8"}, ("int8", V11): set(),
 }  # fmt: skip
 """TF32 is on in every version until it is cleared."""
@@ -52,10 +56,9 @@ def test_each_version_is_told_its_precision_in_its_own_way(
     assert log.flags == FLAGS[precision, version]
 
 
-@pytest.mark.parametrize("version", [V8, V11])
-def test_bf16_where_a_version_has_none_for_such_a_model_says_so(machine: Any, workload: Workload, version: str) -> None:
-    fake = machine.install_all(version)
-    with pytest.raises(RuntimeError, match=f"^TensorRT {version} has no bf16 for a float32 model$"):
+def test_bf16_where_a_version_has_none_for_such_a_model_says_so(machine: Any, workload: Workload) -> None:
+    fake = machine.install_all(V8)
+    with pytest.raises(RuntimeError, match=f"^TensorRT {V8} has no bf16 for a float32 model$"):
         load(workload, "bf16")
     assert fake.builds == []
 
@@ -65,14 +68,28 @@ def test_a_flag_leaves_the_model_as_it_is(machine: Any, workload: Workload, prec
     assert built(machine.install_all(version), workload, precision).model == workload.onnx_model
 
 
-def test_the_strongly_typed_version_is_given_half_between_float32_ends(machine: Any, workload: Workload) -> None:
-    half = onnx.load_from_string(built(machine.install_all(V11), workload, "fp16").model)
+HALF_TYPES = {"fp16": onnx.TensorProto.FLOAT16, "bf16": onnx.TensorProto.BFLOAT16}
+
+
+@pytest.mark.parametrize("precision", HALF_TYPES)
+def test_the_strongly_typed_version_is_given_a_model_in_half(machine: Any, workload: Workload, precision: str) -> None:
+    half = onnx.load_from_string(built(machine.install_all(V11), workload, precision).model)
     onnx.checker.check_model(half, full_check=True)
     graph = half.graph
-    assert [node.op_type for node in graph.node] == ["Cast", "Conv", "Cast"]
-    assert {tensor.data_type for tensor in graph.initializer} == {onnx.TensorProto.FLOAT16}
+    assert [node.op_type for node in graph.node] == ["Conv"]
+    assert {tensor.data_type for tensor in graph.initializer} == {HALF_TYPES[precision]}
     ends = {value.name: value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
-    assert ends == {"image": onnx.TensorProto.FLOAT, "scores": onnx.TensorProto.FLOAT}
+    assert ends == {"image": HALF_TYPES[precision], "scores": HALF_TYPES[precision]}
+
+
+def test_weights_in_bfloat16_are_rounded_once(workload: Workload) -> None:
+    """From the float32 weight and not by way of float16, in which a large one overflows."""
+    model = onnx.load_from_string(workload.onnx_model)
+    weight = onnx.numpy_helper.to_array(model.graph.initializer[0]) * np.float32(1e6)
+    model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(weight, "weight"))
+    converted = onnx.load_from_string(to_bfloat16(model.SerializeToString()))
+    (tensor,) = converted.graph.initializer
+    np.testing.assert_allclose(onnx.numpy_helper.to_array(tensor).astype(np.float32), weight, rtol=2**-8)
 
 
 def test_a_resize_in_half_keeps_its_scales_in_float32() -> None:
@@ -135,6 +152,125 @@ def test_the_builder_is_limited_and_keeps_the_layers_detail(machine: Any, worklo
     assert log.workspace_bytes == machine.gpu.memory_bytes // 2
     # Neither cuBLAS nor cuDNN, which need not be installed.
     assert log.tactic_sources == {V8: 0b11000, V10: 0b11000, V11: 0b11}[version]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_kernel_is_timed_as_often_as_trtexec_does(machine: Any, workload: Workload, version: str) -> None:
+    assert built(machine.install_all(version), workload, "fp32").timing_iterations == 8
+
+
+# Inputs and outputs
+
+ENDS = {("fp32", "FLOAT"): "LINEAR", ("tf32", "FLOAT"): "LINEAR", ("int8", "FLOAT"): "LINEAR",
+        ("fp16", "HALF"): "HWC8", ("bf16", "BF16"): "HWC8"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("precision", "version"), FLAGS)
+def test_half_precision_takes_and_gives_half_as_the_builder_likes_it(
+    machine: Any, workload: Workload, precision: str, version: str
+) -> None:
+    """With float32 in rows at its ends a half block would be mostly casts and reformats."""
+    log = built(machine.install_all(version), workload, precision)
+    assert {(precision, dtype): form for dtype, form in log.ends.values()}.items() <= ENDS.items()
+    assert set(log.ends) == {"image", "scores"}
+
+
+def matrix_product() -> Workload:
+    """Of two dimensions, which have no channels."""
+    rng = np.random.default_rng(3)
+    weight = rng.standard_normal((6, 5), dtype=np.float32)
+    image = rng.standard_normal((4, 6), dtype=np.float32)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["image", "weight"], ["product"])],
+        "product",
+        [onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, (4, 6))],
+        [onnx.helper.make_tensor_value_info("product", onnx.TensorProto.FLOAT, (4, 5))],
+        [onnx.numpy_helper.from_array(weight, "weight")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    return Workload("product", model.SerializeToString(), {"image": image}, (image @ weight,), Cost(120, 30, 296))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_no_map_lies_in_rows_in_half_too(machine: Any, version: str) -> None:
+    log = built(machine.install_all(version), matrix_product(), "fp16")
+    assert log.ends == {"image": ("HALF", "LINEAR"), "product": ("HALF", "LINEAR")}
+
+
+# What the kernels compute in
+
+
+@pytest.mark.parametrize(("precision", "version"), FLAGS)
+def test_the_layers_say_what_each_kernel_computes_in(
+    machine: Any, workload: Workload, precision: str, version: str
+) -> None:
+    machine.install_all(version)
+    told = load(workload, precision).describe()
+    assert told is not None
+    assert [layer["precision"] for layer in told["layers"] if "precision" in layer] == [precision]
+    assert told["reformat_share"] == 0.5  # the layer without detail is called "reformat"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kernel", ["tf32", "fp16"])
+def test_an_fp32_row_with_a_kernel_of_less_fails(machine: Any, workload: Workload, kernel: str, version: str) -> None:
+    machine.install_all(version).kernel = kernel
+    operands = {"tf32": "tf32f32", "fp16": "f16f16"}[kernel]
+    with pytest.raises(RuntimeError, match=f"^a kernel of this fp32 engine computes in {kernel}: sm90_fake_{operands}"):
+        load(workload)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_half_row_without_a_half_kernel_fails(machine: Any, workload: Workload, version: str) -> None:
+    """A flag only permits half: the builder may find float32 faster."""
+    machine.install_all(version).kernel = "fp32"
+    with pytest.raises(RuntimeError, match=r"^no kernel of this fp16 engine computes in fp16, all in fp32$"):
+        load(workload, "fp16")
+
+
+@pytest.mark.parametrize(("whole_network", "allowed"), [(False, False), (True, True)])
+def test_a_block_in_fp32_may_be_off_by_less_than_tf32_is(
+    machine: Any, workload: Workload, whole_network: bool, allowed: bool
+) -> None:
+    machine.install_all()
+    off_by_tf32 = (workload.reference[0] * np.float32(1 + 3e-4),)
+    row = dataclasses.replace(workload, reference=off_by_tf32, whole_network=whole_network)
+    if allowed:
+        load(row)
+    else:
+        with pytest.raises(WrongOutputError, match=r"allowed 0\.0001"):
+            load(row)
+
+
+UNREADABLE = {"no JSON": "Layers: {", "no layers": "{}", "a number": "3", "nothing": ""}
+
+
+@pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_inspector_that_cannot_be_read_fails_no_row(machine: Any, workload: Workload, answer: str) -> None:
+    machine.install_all().inspector_text = answer
+    told = load(workload).describe()
+    assert told is not None
+    assert told["layers"] == []
+    assert told["reformat_share"] is None
+    assert "Error" in told["layers_error"]
+
+
+# Models that TensorRT is known to refuse
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_class_map_goes_to_8_bits_by_way_of_floats(machine: Any, version: str) -> None:
+    machine.install_all(version)
+    network = FullResolutionArgmax(torch.nn.Conv2d(3, 4, 1).eval())
+    image = np.random.default_rng(1).standard_normal((1, 3, 8, 8), dtype=np.float32)
+    with torch.no_grad():
+        classes = network(torch.from_numpy(image)).numpy()
+    model = to_onnx(network, torch.from_numpy(image))
+    (name,) = (value.name for value in onnx.load_from_string(model).graph.input)
+    assert classes.dtype == np.uint8
+    for precision in ("fp32", "fp16"):
+        session = load(Workload("classes", model, {name: image}, (classes,), Cost(768, 16, 0)), precision)
+        assert session.outputs()[0].dtype == np.uint8
 
 
 # Builds and what is kept of them
@@ -237,11 +373,12 @@ def test_the_cache_lies_in_the_users_cache_folder_unless_told_otherwise(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_session_tells_its_layers_with_their_kernels(machine: Any, workload: Workload, version: str) -> None:
+    """On 8.6 too, which joins the names of what was fused by a character that no JSON string may hold."""
     machine.install_all(version)
     told = load(workload).describe()
     assert told is not None
     assert told["layers"] == [
-        {"name": "conv", "type": "CaskConvolution", "tactic": "sm90_fake_10000"},
+        {"name": "conv", "type": "CaskConvolution", "tactic": "sm90_fake_f32f32_10000", "precision": "fp32"},
         {"name": "reformat"},
     ]
     assert (told["build"], told["device_memory_bytes"]) == (0, 4096)
@@ -276,6 +413,35 @@ def test_a_closed_session_gives_its_memory_back(machine: Any, workload: Workload
     for session in sessions:
         session.close()
     assert machine.gpu.allocated_bytes() == before == 0
+
+
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_nothing_of_a_closed_session_is_left_while_no_garbage_is_collected(
+    machine: Any, workload: Workload, timing: str
+) -> None:
+    """As while rows are timed: page-locked memory would pile up, load by load."""
+    machine.install_all()
+    configuration = Configuration("tensorrt", "fp32", "cuda", 1, timing)
+    runtime = TensorRT()
+    alive = []
+    for _ in range(5):
+        session = runtime.load_checked(workload, configuration, layout_seed=0)
+        session.read(1)
+        alive.append(weakref.ref(session))
+        session.close()
+        del session
+    assert [reference() for reference in alive] == [None] * 5
+    assert machine.gpu.page_locked_bytes == 0
+
+
+def test_a_session_that_failed_leaves_nothing_either(machine: Any, workload: Workload) -> None:
+    machine.install_all()
+    machine.gpu.cannot_capture = True
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="cannot be captured"):
+            TensorRT().load_checked(workload, Configuration("tensorrt", "fp32", "cuda", 1, KERNEL_SPAN), 0)
+    assert machine.gpu.page_locked_bytes == 0
+    assert machine.gpu.allocated_bytes() == 0
 
 
 # What goes wrong ends in one sentence

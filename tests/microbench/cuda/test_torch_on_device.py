@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import sys
+import weakref
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,9 @@ def timed_ns(session: Session, runs: int = 40) -> float:
     return reading.timed_ns / reading.runs
 
 
+EVENTS = 1e-3
+"""What the resolution of events leaves in a span of a millisecond."""
+
 # Timings
 
 
@@ -104,8 +108,8 @@ def test_three_timings_of_a_call_are_three_known_numbers(name: str, gpu: Any, wo
 def test_a_graph_saves_the_starts_of_kernels_and_their_launches(gpu: Any, workload: Workload) -> None:
     expected = {
         KERNEL_SPAN: RUN_NS,
-        ISOLATED: RUN_NS,
-        END_TO_END: gpu.graph_cost_ns + RUN_NS + round(OUTPUT_BYTES * gpu.copy_ns_per_byte),
+        ISOLATED: gpu.graph_start_ns + RUN_NS,
+        END_TO_END: gpu.graph_cost_ns + gpu.graph_start_ns + RUN_NS + round(OUTPUT_BYTES * gpu.copy_ns_per_byte),
     }
     found = {timing: timed_ns(loaded(workload, timing, "torch-cuda-graph")) for timing in TIMINGS}
     assert found == pytest.approx(expected, abs=1)
@@ -113,14 +117,14 @@ def test_a_graph_saves_the_starts_of_kernels_and_their_launches(gpu: Any, worklo
 
 @pytest.mark.usefixtures("fake")
 def test_a_network_launches_its_kernels_one_by_one_or_all_at_once(gpu: Any, workload: Workload) -> None:
-    """Ten convolutions: eager pays for ten launches and starts, a graph for one launch."""
+    """Ten convolutions: eager pays for ten launches and starts, a graph for one of each."""
     gpu.cold_ns = 0  # the host's allocator, unlike torch's on a device, places what is between them anew in each run
     module = with_weights(nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(10))))
     deep = dataclasses.replace(workload, module=module, reference=(answer(module, workload.inputs["image"]),))
     copy_back_ns = round(INPUT_BYTES * gpu.copy_ns_per_byte)
     # The device begins with the first while the host launches the second, and waits for it: 13 us of 20.
     eager_ns = 10 * gpu.launch_cost_ns + gpu.start_ns + RUN_NS + copy_back_ns
-    graph_ns = gpu.graph_cost_ns + 10 * RUN_NS + copy_back_ns
+    graph_ns = gpu.graph_cost_ns + gpu.graph_start_ns + 10 * RUN_NS + copy_back_ns
     assert timed_ns(loaded(deep, END_TO_END)) == pytest.approx(eager_ns, abs=1)
     assert timed_ns(loaded(deep, END_TO_END, "torch-cuda-graph")) == pytest.approx(graph_ns, abs=1)
     assert timed_ns(loaded(deep, ISOLATED)) == pytest.approx(10 * (gpu.start_ns + RUN_NS), abs=1)
@@ -291,25 +295,30 @@ def test_cold_inputs_are_not_found_in_the_cache_and_hot_ones_are(
     name: str, timing: str, gpu: Any, workload: Workload
 ) -> None:
     gpu.l2_bytes = 4096
-    start_ns = gpu.start_ns if timing == ISOLATED and name in CALLED else 0
+    started = gpu.start_ns if name in CALLED else gpu.graph_start_ns
+    start_ns = started if timing == ISOLATED else 0
     hot = loaded(workload, timing, name)
     hot.enqueue(1)
     assert timed_ns(hot) == pytest.approx(RUN_NS + start_ns, abs=1)
     cold = loaded(workload, timing, name, l2=COLD)
-    assert timed_ns(cold) == pytest.approx(RUN_NS + start_ns + gpu.cold_ns, abs=1)
+    assert timed_ns(cold) == pytest.approx(RUN_NS + start_ns + gpu.cold_ns, rel=EVENTS)
 
 
 @pytest.mark.usefixtures("fake")
+@pytest.mark.parametrize("timing", TIMINGS)
 @pytest.mark.parametrize("name", ALL)
-def test_every_copy_of_cold_inputs_holds_what_the_session_was_fed(name: str, gpu: Any, workload: Workload) -> None:
-    gpu.l2_bytes = 1024
-    session = loaded(workload, ISOLATED, name, l2=COLD)
-    image = 2 * workload.inputs["image"]
-    session.feed({"image": image})
-    for _ in range(9):
-        session.enqueue(1)
-        session.synchronize()
-        np.testing.assert_allclose(session.outputs()[0], answer(workload.module, image), rtol=1e-5)
+def test_nothing_of_a_closed_session_is_left_while_no_garbage_is_collected(
+    name: str, timing: str, workload: Workload
+) -> None:
+    """As while rows are timed, when the collector is off."""
+    alive = []
+    for _ in range(3):
+        session = loaded(workload, timing, name)
+        session.read(1)
+        session.close()
+        alive.append(weakref.ref(session))
+    del session
+    assert [reference() for reference in alive] == [None] * 3
 
 
 # Graphs
@@ -343,7 +352,7 @@ def test_a_closed_session_leaves_no_graph_and_then_gives_its_memory_back(
 ) -> None:
     graphs: list[int] = []
     session = loaded(workload, timing, name)
-    assert len(gpu.graphs) == 1
+    assert len(gpu.graphs) >= 1
     fake.cuda.empty_cache = lambda: graphs.append(len(gpu.graphs))
     session.close()
     assert graphs == [0]

@@ -1,9 +1,9 @@
 """What int8 models are made of, by processor."""
 
 import dataclasses
+import functools
 import platform
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -13,18 +13,12 @@ from torch import nn
 from microbench.measure.environment import fingerprint
 from microbench.measure.workload import Workload
 from microbench.models.build import build_workload
-from microbench.runtimes import quantize
-from microbench.runtimes.quantize import saturates_int8, to_int8
+from microbench.runtimes import forms
+from microbench.runtimes.forms import QUANTIZED_SYMMETRIC, model_in, quantized_here
+from microbench.runtimes.quantize import saturates_int8
 
 AVX2_ALONE = ("avx2", "fma")
 WITH_VNNI = ("avx2", "fma", "avx512f", "avx512_vnni")
-
-
-@pytest.fixture(autouse=True)
-def forget_models() -> Iterator[None]:
-    to_int8.cache_clear()
-    yield
-    to_int8.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +27,17 @@ def workload() -> Workload:
 
 
 def largest_weight(
-    workload: Workload, monkeypatch: pytest.MonkeyPatch, flags: Sequence[str], machine: str = "x86_64", **options: Any
+    workload: Workload,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: Sequence[str],
+    machine: str = "x86_64",
+    quantised: Callable[[Workload], bytes] = quantized_here,
 ) -> int:
     """Of the convolution's quantised weights, on a processor with these extensions."""
     environment = dataclasses.replace(fingerprint(), cpu_flags=tuple(flags))
-    monkeypatch.setattr(quantize, "fingerprint", lambda: environment)
+    monkeypatch.setattr(forms, "fingerprint", lambda: environment)
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    graph = onnx.load_from_string(to_int8(workload, **options)).graph
+    graph = onnx.load_from_string(quantised(workload)).graph
     (weight,) = [
         array
         for tensor in graph.initializer
@@ -68,7 +66,8 @@ def test_weights_have_eight_bits_elsewhere(
 def test_a_gpus_weights_have_eight_bits_whatever_the_processor(
     workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert largest_weight(workload, monkeypatch, AVX2_ALONE, symmetric=True) == 127
+    symmetric = functools.partial(model_in, form=QUANTIZED_SYMMETRIC)
+    assert largest_weight(workload, monkeypatch, AVX2_ALONE, quantised=symmetric) == 127
 
 
 def test_an_x86_processor_that_does_not_list_its_extensions_is_taken_to_saturate() -> None:

@@ -14,8 +14,9 @@ import pytest
 from microbench.bundle import command as on_device
 from microbench.bundle.reader import open_bundle
 from microbench.experiments import EXPERIMENTS
-from microbench.experiments.base import Experiment, Presentation
+from microbench.experiments.base import Presentation
 from microbench.experiments.ceilings import with_ceilings
+from microbench.experiments.network import NetworkTable
 from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
 from microbench.measure.record import Record
 from microbench.measure.workload import Workload, WorkloadSpec
@@ -27,13 +28,11 @@ HASTY = ["--runtime", "onnxruntime", "--ci", "0.9", "--budget", "0.05"]
 
 
 @dataclass(frozen=True)
-class Tiny(Experiment):
+class Tiny(NetworkTable):
     """Counts as whole networks, so that no ceilings are built for it."""
 
     name: ClassVar[str] = "tiny"
     title: ClassVar[str] = "A tiny table"
-    whole_networks: ClassVar[bool] = True
-
     resolution: tuple[int, int] = (6, 6)
 
     def specs(self) -> list[WorkloadSpec]:

@@ -24,7 +24,7 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
-html_css_files = ["wide-tables.css"]
+html_css_files = ["pages.css"]
 html_show_sphinx = False
 smartquotes = False  # would make one dash of the two before an option
 

@@ -69,7 +69,8 @@ def test_an_example_runs_as_a_file_of_its_own_in_an_empty_folder(code: str, tmp_
 def shown_commands(path: Path) -> Iterator[list[str]]:
     """Every command line that a document shows, in words: of shell sessions, pipelines of CI, and sentences."""
     text = path.read_text("utf-8")
-    lines = [line.removeprefix("$ ") for block in fenced(path, "sh", "console") for line in block.splitlines()]
+    sessions = [block.replace("\\\n", " ") for block in fenced(path, "sh", "console")]
+    lines = [line.removeprefix("$ ") for session in sessions for line in session.splitlines()]
     lines += [line for block in fenced(path, "yaml") for line in _runs(yaml.safe_load(block))]
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     lines += [

@@ -1,18 +1,34 @@
-"""LPS-Net: the family by name, and multi-path networks of any architecture, block and interaction."""
+"""LPS-Net: the family by name, and multi-path networks of any architecture, block and interaction.
+
+An architecture is named without torch, which is imported with the first use of a name that needs it.
+"""
 
 from typing import TYPE_CHECKING
 
-from lpsnet import peers
+# The order matters: the function `architecture` takes the place of the module of that name.
 from lpsnet.architecture import Architecture
-from lpsnet.building import build, build_design, design_of, form_of, to_deploy
-from lpsnet.design import Design, NetworkDesign, RegisteredDesign, network_design
-from lpsnet.export import export_onnx
 from lpsnet.family import architecture, table2_architecture
-from lpsnet.full_resolution import FullResolutionArgmax
-from lpsnet.network import MultiPathNetwork
-from lpsnet.registry import NETWORKS
-from lpsnet.weights import load_network, load_weights, save_weights
-from microbench.registry import late_names
+from microbench.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from lpsnet.public import (
+        NAMES,
+        Design,
+        FullResolutionArgmax,
+        MultiPathNetwork,
+        NetworkDesign,
+        RegisteredDesign,
+        build,
+        build_design,
+        design_of,
+        export_onnx,
+        form_of,
+        load_network,
+        load_weights,
+        network_design,
+        save_weights,
+        to_deploy,
+    )
 
 __all__ = [
     "NAMES",
@@ -36,10 +52,5 @@ __all__ = [
     "to_deploy",
 ]
 
-# Behind LPS-Net's own names, which `lpsnet.building` registers.
-NETWORKS.discover(peers.__name__, peers.__path__)
-
-if TYPE_CHECKING:
-    NAMES: tuple[str, ...]
-else:
-    __getattr__ = late_names(__name__, lambda: NETWORKS.names)
+if not TYPE_CHECKING:
+    __getattr__ = lazy_attributes(__name__, dict.fromkeys(__all__, "public"))

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lpsnet.data.dataset import ClassSet
+from lpsnet.classes import ClassSet
 
 IGNORED_COLOUR = (0, 0, 0)
 """Of ignored pixels, and of every index that is no class."""

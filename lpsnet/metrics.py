@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from lpsnet.data.dataset import IGNORED
+from lpsnet.classes import IGNORED
 from microbench.errors import InputError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    ClassMap = Tensor | NDArray[Any]
+
 Counts = NDArray[np.int64]
-ClassMap = Tensor | NDArray[Any]
 
 
 def count_confusions(truth: ClassMap, prediction: ClassMap, num_classes: int) -> Counts:
@@ -36,6 +38,8 @@ def count_confusions(truth: ClassMap, prediction: ClassMap, num_classes: int) ->
     Raises:
         InputError: the shapes differ, or a pixel that counts holds a class that is none of the C.
     """
+    import torch  # here, as reports read confusion matrices where torch would only cost time
+
     true, predicted = (torch.as_tensor(classes).long() for classes in (truth, prediction))
     if true.shape != predicted.shape:
         raise InputError(f"prediction must have the truth's shape {tuple(true.shape)}, not {tuple(predicted.shape)}.")

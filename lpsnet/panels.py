@@ -7,8 +7,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from lpsnet.classes import IGNORED, ClassSet
 from lpsnet.colours import IGNORED_COLOUR, as_picture, coloured
-from lpsnet.data.dataset import IGNORED, ClassSet
 
 RIGHT_COLOUR = (235, 235, 235)
 WRONG_COLOUR = (213, 94, 0)

@@ -3,14 +3,14 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch.utils.data import Dataset
 
-IGNORED = 255
-"""The label of pixels that count for nothing, in training and in evaluation."""
+from lpsnet.classes import IGNORED, ClassSet
+
+__all__ = ["IGNORED", "ClassSet", "Sample", "SegmentationDataset"]
 
 
 class Sample(NamedTuple):
@@ -25,19 +25,6 @@ class Sample(NamedTuple):
     image: torch.Tensor
     label: torch.Tensor
     name: str
-
-
-@dataclass(frozen=True)
-class ClassSet:
-    """The classes of a data set, in the order of their indices.
-
-    Attributes:
-        names: as the data set calls them.
-        palette: RGB of each class, 0 to 255, the data set's own.
-    """
-
-    names: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
 
 
 class SegmentationDataset(Dataset[Sample], ABC):

@@ -6,7 +6,7 @@ import torch
 from kornia.geometry.transform import warp_affine
 from torch import Tensor, nn
 
-from lpsnet.data.dataset import IGNORED
+from lpsnet.classes import IGNORED
 from lpsnet.normalisation import DEVIATION, MEAN
 from lpsnet.training.recipe import Recipe
 

@@ -23,17 +23,13 @@ from lpsnet.files import write_file
 from lpsnet.training.augmentation import Augmentation
 from lpsnet.training.batches import StepBatches
 from lpsnet.training.checkpoint import identity_of, load_checkpoint, save_checkpoint
+from lpsnet.training.files import CHECKPOINT, RECIPE, WEIGHTS
 from lpsnet.training.logs import Logs, Progress
 from lpsnet.training.loss import SegmentationLoss, class_frequencies
 from lpsnet.training.optimisation import learning_rate, make_optimizer
 from lpsnet.training.recipe import Recipe
 from lpsnet.weights import save_weights
 from microbench.errors import InputError
-
-CHECKPOINT = "checkpoint.pt"
-RECIPE = "recipe.yaml"
-WEIGHTS = "network.safetensors"
-"""Files in a run's folder; the weights are those of the trained network's deploy form."""
 
 _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 _LOG_EVERY = 20

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from lpsnet.data import SegmentationDataset
-    from lpsnet.evaluation import Evaluation, Predictor
+    from lpsnet.evaluated import Evaluation
+    from lpsnet.evaluation import Predictor
 
 _TORCH = "torch"
 

@@ -15,7 +15,7 @@ def newest_run() -> Path:
     Raises:
         InputError: there is none.
     """
-    from lpsnet.training.loop import WEIGHTS
+    from lpsnet.training.files import WEIGHTS
 
     found = list(_RUNS.glob(f"*/{WEIGHTS}"))
     if not found:
@@ -29,7 +29,7 @@ def input_scale_of(weights: Path) -> float:
     Raises:
         InputError: there is a recipe, but a damaged one.
     """
-    from lpsnet.training.loop import RECIPE
+    from lpsnet.training.files import RECIPE
 
     recipe = weights.with_name(RECIPE)
     if not recipe.is_file():

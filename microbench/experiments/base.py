@@ -1,4 +1,4 @@
-"""What an experiment is."""
+"""What an experiment is. Torch, pandas and the report are imported by its methods, when they run."""
 
 from __future__ import annotations
 
@@ -51,16 +51,34 @@ class Experiment(ABC):
         """What to time."""
 
     def refine(self, records: Sequence[Record]) -> list[WorkloadSpec]:  # noqa: ARG002 - most know at once what to time
-        """What else to time now that `records` are known; asked again until it is nothing.
+        """What else to time now that `records` are known; called again until it is nothing.
 
         Args:
             records: of this experiment, all in one configuration.
         """
         return []
 
+    def in_order(self, records: Sequence[Record]) -> list[Record]:
+        """The records in the order of the table's rows; rows are measured, and so recorded, in random order.
+
+        Args:
+            records: of this experiment; those of one row keep their order.
+        """
+        names = [*(spec.name for spec in self.specs()), *(record.name for record in records)]
+        places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        return sorted(records, key=lambda record: places[record.name])
+
     def trained_networks(self) -> dict[str, NetworkChoice]:
-        """The networks whose mIoU stands in the table, by their row's name; most experiments have none."""
+        """The networks that are trained for the table, by their row's name; most experiments have none."""
         return {}
+
+    def accuracy_rows(self, records: Sequence[Record]) -> tuple[str, ...]:  # noqa: ARG002
+        """The names of the table's rows that show a measured mIoU; most experiments have none.
+
+        Args:
+            records: of this experiment; they may hold rows that the paper does not have.
+        """
+        return ()
 
     @abstractmethod
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:

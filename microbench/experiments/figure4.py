@@ -9,10 +9,6 @@ from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
 from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
-from microbench.report.dataframe import to_dataframe
-from microbench.report.efficiency_ratio import efficiency_ratios
-from microbench.report.figures.figure4 import draw_figure4
-from microbench.report.tables.blocks import block_table
 
 CONV = BlockChoice("conv3x3", (("bare", True),))
 SEPCONV = BlockChoice("sepconv3x3", (("bare", True),))
@@ -32,6 +28,11 @@ class Figure4(Experiment):
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
         """Bars of MMACs/ms, ours and the published ones in panels of their own."""
+        from microbench.report.dataframe import to_dataframe
+        from microbench.report.efficiency_ratio import efficiency_ratios
+        from microbench.report.figures.figure4 import draw_figure4
+        from microbench.report.tables.blocks import block_table
+
         data = to_dataframe(records)
         ratios = efficiency_ratios(records, CONV.label, SEPCONV.label)
         return Presentation(

@@ -10,10 +10,6 @@ from microbench.experiments.figure4 import CONV
 from microbench.experiments.sweep import Axes, axes_to_specs
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
-from microbench.report.dataframe import to_dataframe
-from microbench.report.figures.figure5 import draw_figure5
-from microbench.report.sweet_spots import curves_of, describe
-from microbench.report.tables.blocks import block_table
 
 PANELS = {"a": tuple(range(1, 18)), "b": tuple(range(8, 73, 8))}
 """The widths of Figure 5(a) and 5(b)."""
@@ -33,6 +29,11 @@ class Figure5(Experiment):
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
         """The two panels, each with its efficiency and sweet spots below."""
+        from microbench.report.dataframe import to_dataframe
+        from microbench.report.figures.figure5 import draw_figure5
+        from microbench.report.sweet_spots import curves_of, describe
+        from microbench.report.tables.blocks import block_table
+
         data = to_dataframe(records)
         panels = {
             panel: curves_of(data[data["width"].isin(widths)], f"Figure 5({panel}), ")

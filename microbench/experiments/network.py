@@ -6,18 +6,22 @@ import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-import torch
-from torch import nn
-
-import lpsnet
+from lpsnet.architecture import Architecture
 from microbench.errors import InputError
 from microbench.experiments.base import EXPERIMENTS, Experiment
 from microbench.experiments.parsing import parse_resolution
 from microbench.measure.workload import Axis, Workload, WorkloadSpec
-from microbench.models.build import build_workload
-from microbench.models.cost import norm_operations
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from lpsnet import NetworkDesign
+
+PAPER_RESOLUTION = (1024, 2048)
+"""(height, width) of the image in Tables 2 to 4."""
 
 CLASSES = 19
 """Of Cityscapes."""
@@ -30,24 +34,23 @@ Protocol = Literal["scores", "classes"]
 class NetworkChoice:
     """A network of random weights in its deploy form."""
 
-    architecture: lpsnet.Architecture
+    architecture: Architecture
     block: str = "conv3x3"
     interaction: str = "bilateral_b"
     protocol: Protocol = "scores"
 
-    def design(self, num_classes: int) -> lpsnet.NetworkDesign:
+    def design(self, num_classes: int) -> NetworkDesign:
         """The network for training on a data set of so many classes."""
-        return lpsnet.NetworkDesign(
+        from lpsnet import NetworkDesign
+
+        return NetworkDesign(
             architecture=self.architecture, num_classes=num_classes, block=self.block, interaction=self.interaction
         )
 
-    def norm_operations(self, resolution: tuple[int, int]) -> int:
-        """See `microbench.models.cost.norm_operations`."""
-        plain = lpsnet.build(self.architecture, CLASSES, self.block, self.interaction, reparameterised=False)
-        return norm_operations(plain, (1, 3, *resolution))
-
     def make(self) -> nn.Module:
         """Build it."""
+        import lpsnet
+
         network = lpsnet.build(self.architecture, CLASSES, self.block, self.interaction, deploy=True)
         return lpsnet.FullResolutionArgmax(network) if self.protocol == "classes" else network
 
@@ -68,6 +71,8 @@ def network_spec(
     full_name = f"{name}/{size}/{choice.protocol}"
 
     def build() -> Workload:
+        from microbench.models.build import build_workload
+
         return build_workload(full_name, choice.make, (1, 3, *resolution), _export, whole_network=True)
 
     return WorkloadSpec(
@@ -79,6 +84,8 @@ def network_spec(
 
 
 def _export(network: nn.Module, image: torch.Tensor) -> bytes:
+    import lpsnet
+
     buffer = io.BytesIO()
     lpsnet.export_onnx(network, buffer, tuple(image.shape[-2:]))
     return buffer.getvalue()
@@ -86,12 +93,12 @@ def _export(network: nn.Module, image: torch.Tensor) -> bytes:
 
 @dataclass(frozen=True)
 class NetworkTable(Experiment):
-    """A table of whole networks, all on one image."""
+    """A table of whole networks, all on images of one size."""
 
     whole_networks: ClassVar[bool] = True
 
     resolution: tuple[int, int] = field(
-        default=(1024, 2048),
+        default=PAPER_RESOLUTION,
         metadata={"help": "Height x width of the image in pixels [default: 1024x2048].", "parse": parse_resolution},
     )
     """(height, width) in pixels."""

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
-import blocks
 from microbench.errors import require_positive
 from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
 from microbench.measure.record import Record
 from microbench.measure.workload import Workload, WorkloadSpec
-from microbench.models.build import build_workload
-from microbench.report.dataframe import to_dataframe
-from microbench.report.figures.sweep import draw_sweep
-from microbench.report.sweet_spots import curves_of, describe
-from microbench.report.tables.blocks import block_table
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -50,6 +45,8 @@ class BlockChoice:
 
     def make(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
         """Build the block; see `blocks.make`."""
+        import blocks
+
         return blocks.make(self.name, in_channels, out_channels, stride, **dict(self.options))
 
 
@@ -83,7 +80,7 @@ class Axes:
     """Blocks in a stack; the first carries the stride and the change of width."""
 
     def __post_init__(self) -> None:
-        """Refuse values that no block can take, before anything is built."""
+        """Refuse sizes that no block can take, before anything is built."""
         for field_name, values in (("width", self.widths), ("batch", self.batches), ("depth", self.depths)):
             for value in values:
                 require_positive(field_name, value)
@@ -92,6 +89,13 @@ class Axes:
         for height, width in self.resolutions:
             require_positive("resolution's height", height)
             require_positive("resolution's width", width)
+
+    def require_blocks(self) -> None:
+        """Build each block once with each stride.
+
+        Raises:
+            InputError: no such block, or one that does not take its options or a stride.
+        """
         for choice, stride in itertools.product(self.blocks, self.strides):
             choice.make(32, 32, stride)
 
@@ -120,10 +124,14 @@ def _spec(
     name = f"{block.label}/{first}-{width}/{size}/stride{stride}/batch{batch}/depth{depth}"
 
     def make() -> nn.Module:
+        from torch import nn
+
         stack = [block.make(first, width, stride), *(block.make(width, width, 1) for _ in range(depth - 1))]
         return nn.Sequential(*stack)
 
     def build() -> Workload:
+        from microbench.models.build import build_workload
+
         return build_workload(name, make, (batch, first, *resolution))
 
     return WorkloadSpec(
@@ -143,6 +151,15 @@ def _spec(
     )
 
 
+def _all_blocks() -> Axes:
+    import blocks
+
+    return Axes(tuple(BlockChoice(name) for name in blocks.NAMES))
+
+
+_SORTED_BY = ("block", "stride", "batch", "depth", "resolution", "width", "in_width")
+
+
 @EXPERIMENTS.register("sweep")
 @dataclass(frozen=True)
 class Sweep(Experiment):
@@ -152,14 +169,30 @@ class Sweep(Experiment):
     title = "A sweep of blocks over widths, resolutions, strides, batch sizes and depths"
     in_all = False
 
-    axes: Axes = field(default_factory=lambda: Axes(tuple(BlockChoice(name) for name in blocks.NAMES)))
+    axes: Axes | None = None
+    """None for every block at a width of 32."""
 
     def specs(self) -> list[WorkloadSpec]:
-        """One for each combination of the axes."""
-        return axes_to_specs(self.name, self.axes)
+        """One for each combination of the axes.
+
+        Raises:
+            InputError: see `Axes.require_blocks`.
+        """
+        axes = _all_blocks() if self.axes is None else self.axes
+        axes.require_blocks()
+        return axes_to_specs(self.name, axes)
+
+    def in_order(self, records: Sequence[Record]) -> list[Record]:
+        """See the base class: by block, then by size; what was swept is known from the records alone."""
+        return sorted(records, key=lambda record: [record.axes[axis] for axis in _SORTED_BY])
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
         """Latency and efficiency against width, with sweet spots where a block has at least four widths."""
+        from microbench.report.dataframe import to_dataframe
+        from microbench.report.figures.sweep import draw_sweep
+        from microbench.report.sweet_spots import curves_of, describe
+        from microbench.report.tables.blocks import block_table
+
         data = to_dataframe(records)
         curves = curves_of(data)
         return Presentation(

@@ -7,28 +7,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import blocks
-import lpsnet
+from lpsnet.family import table2_architecture
 from microbench.experiments.base import EXPERIMENTS, Presentation
-from microbench.experiments.network import NetworkChoice, NetworkTable, network_spec
+from microbench.experiments.network import PAPER_RESOLUTION, NetworkChoice, NetworkTable, network_spec
 from microbench.experiments.parsing import parse_milliseconds
 from microbench.experiments.width_search import Match, match, next_width
 from microbench.measure.record import Record
 from microbench.measure.workload import Axis, WorkloadSpec
-from microbench.report.accuracy import accuracy_notes, read_accuracies
-from microbench.report.tables.table2 import EQUAL_LATENCY_MODE, PAPER_WIDTHS_MODE, ModeRow, table2
 
 PAPER_WIDTHS = {
-    "shufflenet": 8,
-    "inverted_residual": 3,
+    "conv3x3": 14,
+    "sepconv3x3": 9,
     "ghost": 20,
+    "inverted_residual": 3,
+    "shufflenet": 8,
     "residual": 9,
     "bottleneck": 12,
-    "sepconv3x3": 9,
-    "conv3x3": 14,
 }
 """The channel base c of each block. The paper does not print it: it is inferred from the printed FLOPs, with which the
 MACs of the convolutions plus what fvcore counts for BN agree."""
+
+NORM_OPERATIONS = {
+    "conv3x3": 74_088_448,
+    "sepconv3x3": 84_185_088,
+    "ghost": 105_840_640,
+    "inverted_residual": 275_324_928,
+    "shufflenet": 104_169_472,
+    "residual": 114_057_216,
+    "bottleneck": 139_124_736,
+}
+"""What fvcore counts for BN in these networks at 1024 x 2048, before it is folded: two operations for each value that a
+BN yields. The printed FLOPs contain them. Kept here so that the table is shown without building the networks."""
 
 REFERENCE_BLOCK = "conv3x3"
 """Its network at the paper's width sets the target latency."""
@@ -56,10 +65,14 @@ class Table2(NetworkTable):
 
     def specs(self) -> list[WorkloadSpec]:
         """Each block at the paper's width; one that the paper lacks, at a first guess."""
+        import blocks
+
         return [self._spec(block, PAPER_WIDTHS.get(block, _FIRST_WIDTH)) for block in blocks.NAMES]
 
     def refine(self, records: Sequence[Record]) -> list[WorkloadSpec]:
         """The next width of each block whose search is not over."""
+        import blocks
+
         target_ms = self._target_ms(records)
         if target_ms is None:
             return []
@@ -72,24 +85,33 @@ class Table2(NetworkTable):
         }
         return [self._spec(block, width) for block, width in following.items() if width is not None]
 
+    def in_order(self, records: Sequence[Record]) -> list[Record]:
+        """See the base class: first the blocks that the paper has at its widths, then all others as recorded."""
+        places = {item: place for place, item in enumerate(PAPER_WIDTHS.items())}
+        return sorted(records, key=lambda record: places.get(_block_and_width(record), len(places)))
+
     def trained_networks(self) -> dict[str, NetworkChoice]:
         """Each block at the paper's width: trained once, the network serves all devices."""
         return {block: self._choice(block, c) for block, c in PAPER_WIDTHS.items()}
 
+    def accuracy_rows(self, records: Sequence[Record]) -> tuple[str, ...]:  # noqa: ARG002
+        """See the base class: the blocks that the paper has."""
+        return tuple(PAPER_WIDTHS)
+
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
         """Both modes, ours and the published columns side by side."""
-        accuracies = read_accuracies(folder.parent, self.name, self.trained_networks())
+        from microbench.report.accuracy import accuracy_notes, read_accuracies
+        from microbench.report.tables.table2 import EQUAL_LATENCY_MODE, PAPER_WIDTHS_MODE, ModeRow, table2
+
+        accuracies = read_accuracies(folder.parent, self.name, self.accuracy_rows(records))
         rows = []
         findings = []
         for configuration in dict.fromkeys(record.configuration for record in records):
             own = [record for record in records if record.configuration == configuration]
             for mode, by_block in self.by_mode(own).items():
                 for block, record in by_block.items():
-                    # A network that could not be built (for so small an image, say) has nothing to be counted.
-                    is_counted = mode == PAPER_WIDTHS_MODE and record.cost is not None
-                    c = int(record.axes["c"])
-                    norms = self._choice(block, c).norm_operations(self.resolution) if is_counted else None
-                    rows.append(ModeRow(mode, block, record, norms))
+                    is_paper = mode == PAPER_WIDTHS_MODE and self.resolution == PAPER_RESOLUTION
+                    rows.append(ModeRow(mode, block, record, NORM_OPERATIONS[block] if is_paper else None))
             target_ms = self._target_ms(own)
             for block, found in _matches(own, target_ms).items():
                 sentence = found.sentence(target_ms or math.nan)
@@ -107,11 +129,16 @@ class Table2(NetworkTable):
         Args:
             records: of this experiment, all in one configuration.
         """
-        by_place = {(str(record.axes["block"]), int(record.axes["c"])): record for record in records}
+        from microbench.report.published import published
+        from microbench.report.tables.table2 import EQUAL_LATENCY_MODE, PAPER_WIDTHS_MODE
+
+        by_place = {_block_and_width(record): record for record in records}
         matches = _matches(records, self._target_ms(records))
         return {
             PAPER_WIDTHS_MODE: {
-                block: by_place[block, c] for block, c in PAPER_WIDTHS.items() if (block, c) in by_place
+                block: by_place[block, PAPER_WIDTHS[block]]
+                for block in published("table2")["block"]
+                if (block, PAPER_WIDTHS[block]) in by_place
             },
             EQUAL_LATENCY_MODE: {block: by_place[block, found.width] for block, found in matches.items()},
         }
@@ -122,12 +149,16 @@ class Table2(NetworkTable):
 
     @staticmethod
     def _choice(block: str, c: int) -> NetworkChoice:
-        return NetworkChoice(lpsnet.table2_architecture(c), block=block, interaction="none")
+        return NetworkChoice(table2_architecture(c), block=block, interaction="none")
 
     def _target_ms(self, records: Sequence[Record]) -> float | None:
         if self.target_ms is not None:
             return self.target_ms
         return _latencies(records).get(REFERENCE_BLOCK, {}).get(PAPER_WIDTHS[REFERENCE_BLOCK])
+
+
+def _block_and_width(record: Record) -> tuple[str, int]:
+    return str(record.axes["block"]), int(record.axes["c"])
 
 
 def _latencies(records: Sequence[Record]) -> dict[str, dict[int, float]]:

@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import interactions
-import lpsnet
+from lpsnet.family import table2_architecture
 from microbench.experiments.base import EXPERIMENTS, Presentation
 from microbench.experiments.network import NetworkChoice, NetworkTable, network_spec
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
-from microbench.report.accuracy import accuracy_notes, read_accuracies
-from microbench.report.added_latency import added_latency
-from microbench.report.tables.table3 import table3
 
 WIDTH = 16
 """The channel base c, printed in the paper's section 4.3."""
@@ -41,13 +37,31 @@ class Table3(NetworkTable):
 
     def trained_networks(self) -> dict[str, NetworkChoice]:
         """The table's own networks, by their interaction."""
-        architecture = lpsnet.table2_architecture(WIDTH)
+        import interactions
+
+        architecture = table2_architecture(WIDTH)
         return {name: NetworkChoice(architecture, interaction=name) for name in interactions.NAMES}
+
+    def accuracy_rows(self, records: Sequence[Record]) -> tuple[str, ...]:
+        """See the base class: the paper's interactions, and those that were added."""
+        from microbench.report.published import published
+
+        recorded = (str(record.axes["interaction"]) for record in records)
+        return tuple(dict.fromkeys([*published(self.name)["interaction"], *sorted(recorded)]))
+
+    def in_order(self, records: Sequence[Record]) -> list[Record]:
+        """See the base class."""
+        rows = self.accuracy_rows(records)
+        return sorted(records, key=lambda record: rows.index(str(record.axes["interaction"])))
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
         """Latency, and what each interaction adds to it."""
+        from microbench.report.accuracy import accuracy_notes, read_accuracies
+        from microbench.report.added_latency import added_latency
+        from microbench.report.tables.table3 import table3
+
         added = added_latency(records)
-        accuracies = read_accuracies(folder.parent, self.name, self.trained_networks())
+        accuracies = read_accuracies(folder.parent, self.name, self.accuracy_rows(records))
         return Presentation(
             table=table3(records, added, accuracies),
             findings=tuple(accuracy_notes(accuracies, FIRST_IN_PAPER)),

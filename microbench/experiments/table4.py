@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lpsnet.family import STEPS
 from microbench.experiments.base import EXPERIMENTS, Presentation
 from microbench.experiments.network import NetworkChoice, NetworkTable, network_spec
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
-from microbench.report.accuracy import Accuracy, accuracy_sentence, read_accuracies
-from microbench.report.agreement import agreements
-from microbench.report.figures.table4 import draw_table4
-from microbench.report.tables.table4 import table4
+
+if TYPE_CHECKING:
+    from microbench.report.accuracy import Accuracy
 
 FULL_RESOLUTION_STEPS = (7, 8, 10)
 """S, M and L are also timed to the class map at the image's size, which is what a user runs."""
@@ -52,6 +52,11 @@ class Table4(NetworkTable):
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
         """The steps beside the published latencies, how well the two columns agree, and Figure 2's plane."""
+        from microbench.report.accuracy import accuracy_sentence
+        from microbench.report.agreement import agreements
+        from microbench.report.figures.table4 import draw_table4
+        from microbench.report.tables.table4 import table4
+
         found = agreements(records)
         accuracies = family_accuracies(folder.parent)
         return Presentation(
@@ -67,4 +72,6 @@ class Table4(NetworkTable):
 
 def family_accuracies(results: Path) -> dict[str, Accuracy]:
     """Of LPS-Net-S, M and L, as far as they are trained, by those names."""
+    from microbench.report.accuracy import read_accuracies
+
     return {f"LPS-Net-{size.upper()}": found for size, found in read_accuracies(results, "lpsnet", "sml").items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lpsnet.evaluation import Evaluation
+from lpsnet.evaluated import Evaluation
 from microbench.errors import InputError
 from microbench.report.rank_stability import rank_stability, seeds_text
 

@@ -79,11 +79,9 @@ def _read(name: str, folder: Path) -> list[Record]:
 
 
 def _ordered(experiment: Experiment, records: Sequence[Record]) -> list[Record]:
-    """In the experiment's own order: rows are measured, and so written, in random order."""
-    names = [spec.name for spec in experiment.specs()]
-    places = {name: place for place, name in enumerate(dict.fromkeys([*names, *(record.name for record in records)]))}
+    """In the order of the table's rows, and each row's configurations in that of their first record."""
     targets = list(dict.fromkeys(record.configuration for record in records))
-    return sorted(records, key=lambda record: (places[record.name], targets.index(record.configuration)))
+    return experiment.in_order(sorted(records, key=lambda record: targets.index(record.configuration)))
 
 
 def _one_resolution(name: str, records: Sequence[Record], resolution: tuple[int, int] | None) -> str:

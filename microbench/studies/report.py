@@ -171,7 +171,7 @@ def verdicts_of(shown: Shown, results: Path, machine: str) -> tuple[TargetVerdic
 
 
 def _judge(target: Configuration, own: Mapping[str, Sequence[Record]], results: Path, machine: str) -> TargetVerdicts:
-    networks = {table.name: table.trained_networks() for table in (Table2(), Table3())}
+    networks = {table.name: table.accuracy_rows(own.get(table.name, ())) for table in (Table2(), Table3())}
     trained = {name: read_accuracies(results, name, rows) for name, rows in networks.items()}
 
     def lacking(*experiments: str) -> list[Missing]:

@@ -14,7 +14,7 @@ from lpsnet import data
 from lpsnet.evaluation import ScaledPredictor, TorchPredictor, evaluate
 from lpsnet.files import write_file
 from lpsnet.training import Progress, Recipe, load_recipe, train, training_log
-from lpsnet.training.loop import RECIPE, WEIGHTS
+from lpsnet.training.files import RECIPE, WEIGHTS
 from microbench.errors import InputError
 from microbench.experiments.base import Experiment
 from microbench.measure.environment import fingerprint

@@ -14,7 +14,8 @@ from torch.nn.functional import interpolate
 import lpsnet
 from lpsnet import Architecture, MultiPathNetwork
 from lpsnet.data import ClassSet, Sample, SegmentationDataset
-from lpsnet.evaluation import Evaluation, RuntimePredictor, ScaledPredictor, TorchPredictor, evaluate
+from lpsnet.evaluated import Evaluation
+from lpsnet.evaluation import RuntimePredictor, ScaledPredictor, TorchPredictor, evaluate
 from lpsnet.metrics import count_confusions
 from lpsnet.normalisation import normalise
 from microbench import runtimes

@@ -15,7 +15,7 @@ from lpsnet import training
 from lpsnet.data.dataset import SegmentationDataset
 from lpsnet.data.generated import Generated
 from lpsnet.training import checkpoint, load_recipe
-from lpsnet.training.loop import CHECKPOINT
+from lpsnet.training.files import CHECKPOINT
 from lpsnet.training.optimisation import learning_rate
 from microbench.errors import InputError
 

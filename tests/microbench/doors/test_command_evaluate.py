@@ -13,7 +13,7 @@ from PIL import Image
 
 import lpsnet
 from lpsnet.data import generated
-from lpsnet.evaluation import Evaluation
+from lpsnet.evaluated import Evaluation
 from lpsnet.training import load_recipe
 from microbench import cli
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lpsnet.data.dataset import ClassSet
-from lpsnet.evaluation import Evaluation
+from lpsnet.classes import ClassSet
+from lpsnet.evaluated import Evaluation
 from microbench.measure.record import Record
 from microbench.report.accuracy import Accuracy
 from microbench.report.dataframe import to_dataframe

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
-from lpsnet.data.dataset import ClassSet
-from lpsnet.evaluation import Evaluation
+from lpsnet.classes import ClassSet
+from lpsnet.evaluated import Evaluation
 from microbench.measure.record import Record
 from microbench.report.accuracy import Accuracy
 from microbench.report.verdicts import Missing, Verdict, judge_block, judge_interaction, judge_widths

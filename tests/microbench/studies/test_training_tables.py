@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lpsnet import Architecture
-from lpsnet.evaluation import Evaluation
+from lpsnet.evaluated import Evaluation
 from lpsnet.training import load_recipe
 from microbench.errors import InputError
 from microbench.experiments.base import Experiment, Presentation

@@ -110,6 +110,8 @@ def gate(
 
     Exit codes: 0 no workload got slower, 1 at least one did, 2 bad input, or a workload that could not be compared,
     3 inconclusive: the machine was too noisy to tell, 130 stopped. A calibration ends with 0, or 2 for bad input.
+
+    Example: microbench gate main HEAD
     """
     from microbench.gate.decision_rule import DecisionRule
     from microbench.gate.inputs import parse_input

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from lpsnet.architecture import Architecture
 from microbench.errors import InputError
 from microbench.experiments.base import EXPERIMENTS, Experiment
 from microbench.experiments.parsing import parse_resolution
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from lpsnet import NetworkDesign
+    from lpsnet import Architecture, NetworkDesign
 
 PAPER_RESOLUTION = (1024, 2048)
 """(height, width) of the image in Tables 2 to 4."""
@@ -41,9 +40,9 @@ class NetworkChoice:
 
     def design(self, num_classes: int) -> NetworkDesign:
         """The network for training on a data set of so many classes."""
-        from lpsnet import NetworkDesign
+        import lpsnet
 
-        return NetworkDesign(
+        return lpsnet.NetworkDesign(
             architecture=self.architecture, num_classes=num_classes, block=self.block, interaction=self.interaction
         )
 

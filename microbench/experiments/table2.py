@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lpsnet.family import table2_architecture
 from microbench.experiments.base import EXPERIMENTS, Presentation
 from microbench.experiments.network import PAPER_RESOLUTION, NetworkChoice, NetworkTable, network_spec
 from microbench.experiments.parsing import parse_milliseconds
@@ -149,7 +148,9 @@ class Table2(NetworkTable):
 
     @staticmethod
     def _choice(block: str, c: int) -> NetworkChoice:
-        return NetworkChoice(table2_architecture(c), block=block, interaction="none")
+        import lpsnet
+
+        return NetworkChoice(lpsnet.table2_architecture(c), block=block, interaction="none")
 
     def _target_ms(self, records: Sequence[Record]) -> float | None:
         if self.target_ms is not None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lpsnet.family import table2_architecture
 from microbench.experiments.base import EXPERIMENTS, Presentation
 from microbench.experiments.network import NetworkChoice, NetworkTable, network_spec
 from microbench.measure.record import Record
@@ -38,8 +37,9 @@ class Table3(NetworkTable):
     def trained_networks(self) -> dict[str, NetworkChoice]:
         """The table's own networks, by their interaction."""
         import interactions
+        import lpsnet
 
-        architecture = table2_architecture(WIDTH)
+        architecture = lpsnet.table2_architecture(WIDTH)
         return {name: NetworkChoice(architecture, interaction=name) for name in interactions.NAMES}
 
     def accuracy_rows(self, records: Sequence[Record]) -> tuple[str, ...]:

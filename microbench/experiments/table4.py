@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lpsnet.family import STEPS
 from microbench.experiments.base import EXPERIMENTS, Presentation
 from microbench.experiments.network import NetworkChoice, NetworkTable, network_spec
 from microbench.measure.record import Record
@@ -30,6 +29,8 @@ class Table4(NetworkTable):
 
     def specs(self) -> list[WorkloadSpec]:
         """Fifteen steps to the score maps."""
+        from lpsnet.family import STEPS
+
         return [
             network_spec(self.name, f"step-{step}", NetworkChoice(architecture), self.resolution, {"step": step})
             for step, architecture in enumerate(STEPS)
@@ -37,6 +38,8 @@ class Table4(NetworkTable):
 
     def refine(self, records: Sequence[Record]) -> list[WorkloadSpec]:
         """Three steps to the class map: a quick run leaves them out."""
+        from lpsnet.family import STEPS
+
         known = {record.name for record in records}
         to_classes = [
             network_spec(

@@ -71,7 +71,7 @@ def configure(
         raise one_of("l2", l2, L2_STATES)
     if l2 == COLD and timing == END_TO_END:
         raise InputError("l2 'cold' goes with the timings kernel_span and isolated alone: a copy warms the cache.")
-    reason = runtime.missing(device)
+    reason = runtime.missing(device) or runtime.broken()
     if reason is not None:
         raise InputError(f"runtime {runtime.name!r} is not available on {device}: {reason}; {runtime.install}.")
     return runtime, Configuration(runtime.name, precision, device, threads, timing, l2)

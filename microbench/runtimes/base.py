@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 from abc import ABC, abstractmethod
@@ -48,13 +49,27 @@ class Runtime(ABC):
     """Whether it runs the torch module itself rather than its ONNX export."""
 
     def missing(self, device: str) -> Optional[str]:
-        """Why the runtime cannot run on `device` here, or None if it can. Never raises."""
+        """Why the runtime cannot run on `device` here, or None if nothing is missing. Never raises.
+
+        The package is looked for, not imported, unless its device can be found in no other way: see `broken`.
+        """
         try:
             if importlib.util.find_spec(self.module) is None:
                 return f"the Python package {self.distributions[0]} is not installed"
             return self.missing_device(device)
-        except Exception as error:  # installed, but broken: a library that it needs is not there, say
-            return f"the Python package {self.distributions[0]} cannot be used ({one_line(error)})"
+        except Exception as error:
+            return self._unusable(error)
+
+    def broken(self) -> Optional[str]:
+        """Why the installed package cannot be imported, or None if it can: a library that it needs is missing, say."""
+        try:
+            importlib.import_module(self.module)
+        except Exception as error:
+            return self._unusable(error)
+        return None
+
+    def _unusable(self, error: Exception) -> str:
+        return f"the Python package {self.distributions[0]} cannot be used ({one_line(error)})"
 
     def missing_device(self, device: str) -> Optional[str]:
         """Why `device` is out of reach although the package is installed, or None."""

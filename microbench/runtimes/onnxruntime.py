@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from typing import Any, Callable, Mapping, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from microbench.measure.gpu import find_gpu
 from microbench.measure.record import Configuration
 from microbench.measure.session import Session, replacement
 from microbench.measure.workload import Workload
@@ -15,6 +17,7 @@ from microbench.runtimes.forms import quantized_here
 from microbench.runtimes.kernels import Kernel, describe_kernels
 from microbench.runtimes.kernels.onnxruntime import onnxruntime_kernels
 
+_GPU_DISTRIBUTION = "onnxruntime-gpu"
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -23,18 +26,22 @@ class OnnxRuntime(Runtime):
     """ONNX Runtime with its default graph optimisations; inputs and outputs are bound once."""
 
     name = "onnxruntime"
-    distributions = ("onnxruntime", "onnxruntime-gpu")
+    distributions = ("onnxruntime", _GPU_DISTRIBUTION)
     module = "onnxruntime"
     precisions = {"cpu": ("fp32", "int8"), "cuda": ("fp32", "tf32")}
     install = "pip install onnxruntime (onnxruntime-gpu for cuda)"
 
     def missing_device(self, device: str) -> Optional[str]:
-        """The GPU package brings the CUDA provider."""
+        """The GPU package brings the CUDA provider; a build of one's own may have it under the other name."""
+        if device == "cpu":
+            return None
+        missing = f"this build of ONNX Runtime has no {_PROVIDERS[device]}"
+        # Imported only where the provider can be there: the import takes longer than all else that is looked at.
+        if not _is_installed(_GPU_DISTRIBUTION) and find_gpu() is None:
+            return missing
         import onnxruntime
 
-        if _PROVIDERS[device] in onnxruntime.get_available_providers():
-            return None
-        return f"this build of ONNX Runtime has no {_PROVIDERS[device]}"
+        return None if _PROVIDERS[device] in onnxruntime.get_available_providers() else missing
 
     def load(
         self, workload: Workload, configuration: Configuration, inputs: Mapping[str, NDArray[np.float32]]
@@ -63,6 +70,14 @@ class OnnxRuntime(Runtime):
         if configuration.device == "cuda":
             return _CudaSession(session, inputs, find_kernels, worker_threads=True)
         return _OnnxRuntimeSession(session, inputs, find_kernels, worker_threads=configuration.threads > 1)
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _options(configuration: Configuration) -> Any:

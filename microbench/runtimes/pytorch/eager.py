@@ -40,13 +40,14 @@ class TorchEager(Runtime):
         """A build of torch for the CPU alone has no CUDA, and one with it may find no device."""
         if device == "cpu":
             return None
-        torch: Any = importlib.import_module(self.module)
-        if not torch.backends.cuda.is_built():
-            return f"torch {torch.__version__} is a build without CUDA (pytorch.org tells how to install one with it)"
+        # The driver first: without one, torch need not be imported to know.
         try:
             pci_bus_id()
         except CudaError as error:
             return str(error)
+        torch: Any = importlib.import_module(self.module)
+        if not torch.backends.cuda.is_built():
+            return f"torch {torch.__version__} is a build without CUDA (pytorch.org says how to install one with it)"
         return None if torch.cuda.is_available() else "torch finds no CUDA device that it can use"
 
     def load(

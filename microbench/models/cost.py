@@ -20,7 +20,6 @@ _VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Constant", 
 """These describe data anew, without moving it."""
 
 _BYTES_PER_VALUE = 4
-_OPERATIONS_PER_NORMALISED_VALUE = 2
 
 
 def count_cost(module: nn.Module, argument: torch.Tensor, onnx_model: bytes) -> Cost:
@@ -39,29 +38,6 @@ def count_cost(module: nn.Module, argument: torch.Tensor, onnx_model: bytes) -> 
         parameters=int(parameter_count(module)[""]),
         moved_bytes=moved_bytes(onnx_model),
     )
-
-
-def norm_operations(module: nn.Module, input_shape: tuple[int, ...]) -> int:
-    """What fvcore adds for batch normalisation in evaluation mode: two operations for each value that a BN yields.
-
-    Table 2 of LPS-Net (arXiv 2207.13600) prints FLOPs that agree with MACs of convolutions plus these, although a
-    deployed network has none of them. For comparison with the paper alone.
-
-    Args:
-        module: in the form in which its blocks are defined, BN not folded; it is moved to the meta device.
-        input_shape: of its one input.
-    """
-    elements = 0
-
-    def count(_: nn.Module, __: object, output: torch.Tensor) -> None:
-        nonlocal elements
-        elements += output.numel()
-
-    for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.register_forward_hook(count)
-    module.eval().to("meta")(torch.empty(input_shape, device="meta"))
-    return _OPERATIONS_PER_NORMALISED_VALUE * elements
 
 
 def moved_bytes(onnx_model: bytes) -> int:

@@ -1,13 +1,11 @@
 """Any network, by its name, its architecture or its design, in the form that is trained or the one that is deployed."""
 
 import copy
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 from torch import nn
 
-from lpsnet import family
 from lpsnet.architecture import Architecture
 from lpsnet.design import (
     BLOCK,
@@ -173,7 +171,3 @@ def to_deploy(network: nn.Module) -> nn.Module:
     if isinstance(deployed, Peer):
         deployed.auxiliary = nn.ModuleList()
     return deployed.requires_grad_(False)
-
-
-for _name in family.NAMES:
-    NETWORKS.add(_name, functools.partial(build, _name))

@@ -31,7 +31,7 @@ __all__ = [
     "to_deploy",
 ]
 
-# Behind LPS-Net's own names, which `lpsnet.building` registers.
+# Behind LPS-Net's own names.
 NETWORKS.discover(peers.__name__, peers.__path__)
 
 if TYPE_CHECKING:

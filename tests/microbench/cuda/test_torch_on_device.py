@@ -368,9 +368,10 @@ def test_all_there_is_nothing_missing(fake: FakeTorch, machine: Any) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_build_of_torch_for_the_cpu_says_so(name: str, machine: Any) -> None:
+    machine.install_driver()
     install(machine, is_built=False)
     assert runtimes.get(name).missing("cuda") == (
-        f"torch {torch.__version__} is a build without CUDA (pytorch.org tells how to install one with it)"
+        f"torch {torch.__version__} is a build without CUDA (pytorch.org says how to install one with it)"
     )
 
 

@@ -35,8 +35,10 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    shown = Table(title=title, box=box.SIMPLE, title_justify="left")
+    # Text, as names may have brackets, which Rich would read as markup.
+    shown = Table(title=Text(title, style="table.title"), box=box.SIMPLE, title_justify="left")
     for column in table.columns:
         numeric = column not in (
             "block",
@@ -56,6 +58,6 @@ def print_table(title: str, table: pd.DataFrame) -> None:
         )
         shown.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
     for row in table.astype(str).to_numpy().tolist():
-        shown.add_row(*row)
+        shown.add_row(*map(Text, row))
     # Piped into a file, a table as wide as it needs is better than one folded to 80 columns.
     Console(width=None if sys.stdout.isatty() else 160).print(shown)

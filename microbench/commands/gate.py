@@ -42,7 +42,7 @@ _CALIBRATION_ONLY = ("quick", "pool", "gates", "slowdown")
     "export_command",
     metavar="COMMAND",
     help="How a git revision's models are built: a shell command run in its folder, with {out} for the folder that "
-    "it writes them to and {python} for the interpreter [default: this project's own bundle of figure4].",
+    "it writes them to and {python} for the interpreter [default: export in [tool.microbench.gate] of pyproject.toml].",
 )
 @click.option(
     "--input",
@@ -95,6 +95,7 @@ def gate(
     only: tuple[str, ...],
     limit: float | None,
     processes: int | None,
+    confirm: int | None,
     base_python: str | None,
     head_python: str | None,
     calibrate: bool,
@@ -116,21 +117,30 @@ def gate(
     from microbench.gate.decision_rule import DecisionRule
     from microbench.gate.inputs import parse_input
     from microbench.gate.model_set import open_models
-    from microbench.gate.revision import DEFAULT_EXPORT, RevisionExporter
+    from microbench.gate.revision import RevisionExporter
+    from microbench.gate.settings import GateSettings, read_settings
     from microbench.runtimes import configure, get
 
     _require_sides(base, head, calibrate=calibrate)
-    _refuse_stray({**others, "base_python": base_python, "head_python": head_python}, calibrate=calibrate)
+    _refuse_stray(
+        {**others, "base_python": base_python, "head_python": head_python, "confirm": confirm}, calibrate=calibrate
+    )
     if get(runtime).needs_module:
         raise InputError(f"runtime {runtime!r} runs torch modules, and the gate compares ONNX files; name another one.")
     _, configuration = configure(runtime, precision, device, threads, timing)
-    given = dict(parse_input(text) for text in inputs)
-    rule = DecisionRule() if limit is None else DecisionRule().with_limit(limit / 100)
+    settings = GateSettings() if calibrate and base is None else read_settings(Path.cwd())
+    settings = settings.overridden(
+        export=export_command, models=only, inputs=inputs, limit=limit, processes=processes, confirm=confirm
+    )
+    given = dict(parse_input(text) for text in settings.inputs)
+    rule = DecisionRule() if settings.limit is None else DecisionRule().with_limit(settings.limit / 100)
     pythons = {}
     if base_python or head_python:
         pythons = {"base": _interpreter(base_python), "head": _interpreter(head_python)}
-    exporter = RevisionExporter(export_command or DEFAULT_EXPORT, pythons=pythons)
-    with tempfile.TemporaryDirectory(prefix="microbench-gate-") as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="microbench-gate-") as name,
+        RevisionExporter(settings.export, pythons=pythons) as exporter,
+    ):
 
         def models_of(role: str, text: str) -> ModelSet:
             return open_models(role, text, Path(name), exporter, given)
@@ -143,23 +153,23 @@ def gate(
                 models = dataclasses.replace(models_of("base", str(Path(name) / "suite")), label="three small models")
             else:
                 models = models_of("base", base)
-            _refuse_misspelt(only, given, models)
-            models = models.only(only)
+            _refuse_misspelt(settings.models, given, models)
+            models = models.only(settings.models)
             folder = out or Path("gate-calibration")
-            _calibrate(models, configuration, rule, processes, folder, as_json=as_json, **others)
+            _calibrate(models, configuration, rule, settings.processes, folder, as_json=as_json, **others)
         elif base is not None and head is not None:
             from microbench.gate.plan import GatePlan
 
             before, after = models_of("base", base), models_of("head", head)
-            _refuse_misspelt(only, given, before, after)
-            before, after = before.only(only), after.only(only)
+            _refuse_misspelt(settings.models, given, before, after)
+            before, after = before.only(settings.models), after.only(settings.models)
             plan = GatePlan(
                 before,
                 after,
                 configuration,
-                _sampling(processes, rule, before, after),
+                _sampling(settings.processes, rule, before, after),
                 rule,
-                others["confirm"],
+                settings.confirm,
                 pythons,
                 fresh=others["fresh"],
             )
@@ -191,7 +201,8 @@ def _gate(plan: GatePlan, folder: Path, *, allow_unmatched: bool, as_json: bool)
     from microbench.gate.exits import exit_code
     from microbench.gate.ledger import Ledger
     from microbench.gate.report import as_json as result_json
-    from microbench.gate.report import headline, summary, table, write
+    from microbench.gate.report import headline, summary, table
+    from microbench.gate.report_files import write
     from microbench.gate.run import run
 
     with progress_bar(quiet=as_json) as on_progress, Ledger(folder / "processes.jsonl") as ledger:

@@ -23,6 +23,8 @@ from microbench.measure.record import Configuration
 
 SLOWDOWNS = (0.02, 0.05, 0.10)
 _STAGE = "pool"
+_MOST = 10_000
+"""Processes or gates: more would take weeks."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class CalibrationSize:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be injected or drawn."""
-        if self.pool < 1 or self.drawn_gates < 1 or self.real_gates < 0:
-            raise InputError("pool and drawn gates must be at least 1, real gates at least 0.")
+        if not 1 <= self.pool <= _MOST or not 1 <= self.drawn_gates <= _MOST or not 0 <= self.real_gates <= _MOST:
+            raise InputError(f"pool and drawn gates must be 1 to {_MOST}, real gates 0 to {_MOST}.")
         for slowdown in self.slowdowns:
             if not 1e-4 <= slowdown <= 1 or abs(1 / slowdown - round(1 / slowdown)) > 1e-6:
                 raise InputError(

@@ -18,6 +18,7 @@ from microbench.gate.drawn_gates import DetectionRate
 from microbench.gate.exits import exit_code
 from microbench.gate.report import as_json as result_json
 from microbench.gate.report import interval_text
+from microbench.gate.report_files import reporting_refusals
 from microbench.measure.environment import fingerprint
 from microbench.report.figures.style import SERIES, new_figure, save
 from microbench.report.markdown import markdown_table
@@ -95,11 +96,12 @@ def _rate_json(rate: DetectionRate) -> dict[str, Any]:
 def write(calibration: Calibration, folder: Path) -> Sequence[Path]:
     """Write `calibration.json`, `calibration.md` and the figure; returns their paths."""
     document, text = folder / f"{STEM}.json", folder / f"{STEM}.md"
-    document.write_text(json.dumps(as_json(calibration), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     cells = table(calibration)
     rows = markdown_table(list(cells.columns), cells.to_numpy().tolist())
-    text.write_text(rows + "\n" + "".join(f"- {line}\n" for line in findings(calibration)), encoding="utf-8")
-    return [document, text, *draw(calibration, folder / STEM)]
+    with reporting_refusals(folder):
+        document.write_text(json.dumps(as_json(calibration), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        text.write_text(rows + "\n" + "".join(f"- {line}\n" for line in findings(calibration)), encoding="utf-8")
+        return [document, text, *draw(calibration, folder / STEM)]
 
 
 def draw(calibration: Calibration, stem: Path) -> Sequence[Path]:
@@ -110,7 +112,8 @@ def draw(calibration: Calibration, stem: Path) -> Sequence[Path]:
         for colour, name in zip(np.resize(SERIES, len(names)), names, strict=True):
             own = sorted((r for r in calibration.rates if r.workload == name), key=lambda rate: rate.slowdown)
             slowdowns = [rate.slowdown for rate in own]
-            axes.plot(slowdowns, [r.slower_share for r in own], "o-", color=str(colour), label=name, clip_on=False)
+            label = name.replace("$", r"\$")  # a name is no formula
+            axes.plot(slowdowns, [r.slower_share for r in own], "o-", color=str(colour), label=label, clip_on=False)
             axes.plot(slowdowns, [r.inconclusive_share for r in own], "x:", color=str(colour), clip_on=False)
         axes.axvline(np.expm1(calibration.rule.slower_than), color="black", linewidth=0.8, linestyle="--")
         axes.set_ylim(0, 1)

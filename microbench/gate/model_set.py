@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -103,7 +104,7 @@ def _unpack(role: str, archive: Path, folder: Path) -> Path:
             raise tarfile.TarError("not a regular file")
         with tarfile.open(archive) as file:
             file.extractall(folder, filter="data")
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise InputError(
             f"{role} {str(archive)!r} must be a folder of .onnx files, a bundle's folder or .tar.gz, or a git revision."
         ) from error

@@ -12,7 +12,7 @@ from microbench.gate.decision_rule import DecisionRule
 from microbench.gate.inputs import ModelInput
 from microbench.gate.model_set import ModelSet
 from microbench.gate.onnx_file import OnnxFile
-from microbench.gate.sampling_plan import FEWEST_PROCESSES, SamplingPlan
+from microbench.gate.sampling_plan import FEWEST_PROCESSES, MOST_PROCESSES, SamplingPlan
 from microbench.measure.environment import fingerprint
 from microbench.measure.record import Configuration
 from microbench.runtimes import get
@@ -42,9 +42,10 @@ class GatePlan:
     def __post_init__(self) -> None:
         """Refuse a second stage whose samples would say nothing."""
         count = self.confirmation_processes
-        if count is not None and count != 0 and count < FEWEST_PROCESSES:
+        if count is not None and count != 0 and not FEWEST_PROCESSES <= count <= MOST_PROCESSES:
             raise InputError(
-                f"confirm must be 0 for no confirmation, or at least {FEWEST_PROCESSES} processes, not {count!r}."
+                f"confirm must be 0 for no confirmation, or {FEWEST_PROCESSES} to {MOST_PROCESSES} processes, "
+                f"not {count!r}."
             )
 
     @property

@@ -1,39 +1,30 @@
-"""A gate's result as a table, a Markdown summary for a pull request, JSON, and files of all of them."""
+"""A gate's result as a table, in words, and as JSON."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from microbench.gate.decision import GateVerdict, StageResult, percent
-from microbench.gate.figure import draw_slowdowns
 from microbench.gate.result import Comparison, GateResult
 from microbench.measure.environment import fingerprint
 from microbench.measure.interval import Interval
-from microbench.report.markdown import markdown_table
 
-STEM = "gate"
-_MARKS = {
-    GateVerdict.PASS: "✅ pass",
-    GateVerdict.SLOWER: "❌ **slower**",
-    GateVerdict.INCONCLUSIVE: "❔ inconclusive",
-    GateVerdict.NOT_COMPARED: "⚠️ not compared",
-}
-_CLOCKS = {"cpu_ns": "CPU time", "device_ns": "the device's clock", "wall_ns": "the wall clock"}
+_MOST_NAMES = 10
+"""In the headline."""
 
 
 def table(result: GateResult) -> pd.DataFrame:
     """One line a workload, for people."""
-    return pd.DataFrame([_cells(comparison) for comparison in result.comparisons])
+    return pd.DataFrame([cells_of(comparison) for comparison in result.comparisons])
 
 
-def _cells(comparison: Comparison) -> dict[str, str]:
+def cells_of(comparison: Comparison) -> dict[str, str]:
+    """A workload's line, by column."""
     stage = comparison.decision.reported if comparison.decision else None
     return {
         "workload": comparison.workload,
@@ -88,39 +79,17 @@ def summary(result: GateResult) -> str:
     return text + "."
 
 
-def markdown(result: GateResult) -> str:
-    """A comment for a pull request."""
-    cells = [_cells(comparison) for comparison in result.comparisons]
-    for comparison, own in zip(result.comparisons, cells, strict=True):
-        own["verdict"] = _MARKS[comparison.verdict]
-    c = result.plan.configuration
-    return (
-        f"### Latency gate: {headline(result)}\n\n"
-        f"`{result.plan.head.label}` over `{result.plan.base.label}`, {c.runtime} {c.precision} on {c.device}\n\n"
-        f"{markdown_table(list(cells[0]), [list(own.values()) for own in cells])}\n"
-        f"{summary(result)} {fingerprint().cpu_model}, {fingerprint().cpu_cores} cores. {_clocks(result)}\n"
-    )
-
-
-def _clocks(result: GateResult) -> str:
-    replicates = [one for own in result.comparisons for stage in own.stages.values() for one in stage]
-    if not replicates:
-        return ""
-    return (
-        f"Ratios by {_CLOCKS[replicates[0].clock]} with 95% intervals; p one-sided, adjusted for the number of "
-        "workloads. The shortest windows by the wall clock are reported but do not decide."
-    )
-
-
-def headline(result: GateResult) -> str:
-    """The worst of the verdicts in words."""
+def headline(result: GateResult, show: Callable[[str], str] = str) -> str:
+    """The worst of the verdicts in words, with the workloads' names as `show` gives them."""
     for verdict, words in (
         (GateVerdict.SLOWER, "slower"),
         (GateVerdict.NOT_COMPARED, "not all could be compared"),
         (GateVerdict.INCONCLUSIVE, "inconclusive"),
     ):
         if found := result.having(verdict):
-            return f"{words}: {', '.join(comparison.workload for comparison in found)}"
+            names = [show(comparison.workload) for comparison in found[:_MOST_NAMES]]
+            more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
+            return f"{words}: {', '.join(names)}{more}"
     return "no workload got slower"
 
 
@@ -178,15 +147,3 @@ def _stage_json(result: StageResult | None) -> dict[str, Any] | None:
 def _ratio_json(interval: Interval) -> dict[str, float]:
     # A stage has six processes or more, so that no end is infinite.
     return {name: math.exp(value) for name, value in asdict(interval).items()}
-
-
-def write(result: GateResult, code: int, folder: Path) -> Sequence[Path]:
-    """Write `gate.json`, `gate.md`, and the figure if something was compared.
-
-    Returns:
-        Their paths.
-    """
-    document, text = folder / f"{STEM}.json", folder / f"{STEM}.md"
-    document.write_text(json.dumps(as_json(result, code), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    text.write_text(markdown(result), encoding="utf-8")
-    return [document, text, *draw_slowdowns(result, folder / STEM)]

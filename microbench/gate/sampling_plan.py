@@ -8,6 +8,8 @@ from microbench.errors import InputError
 
 FEWEST_PROCESSES = 6
 """Fewer replicates have no 95% interval; see `statistics.hodges_lehmann_interval`."""
+MOST_PROCESSES = 1000
+"""A gate of more would take days."""
 
 _FIRST_WORKLOAD_S = 60.0
 _FURTHER_WORKLOAD_S = 240 / 9
@@ -38,6 +40,8 @@ class SamplingPlan:
             raise InputError(
                 f"processes must be at least {FEWEST_PROCESSES}, as fewer have no 95% interval, not {self.processes!r}."
             )
+        if self.processes > MOST_PROCESSES:
+            raise InputError(f"processes must be at most {MOST_PROCESSES}, not {self.processes!r}.")
         if not 1 <= self.fewest_triples <= self.triples:
             raise InputError("fewest_triples must be at least 1 and at most triples.")
         if self.min_window_ms <= 0 or self.warm_up_ms <= 0 or self.budget_s <= 0:

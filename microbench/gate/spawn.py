@@ -14,6 +14,7 @@ from typing import Any
 
 import microbench
 from microbench.errors import InputError
+from microbench.gate.process_group import last_line, run_in_group
 from microbench.gate.worker import Job
 
 _LONGEST_WORKLOAD_S = 300.0
@@ -51,28 +52,14 @@ def run_worker(python: str, job: Job) -> tuple[str, list[dict[str, Any]]]:
 def _run(command: list[str], folder: Path, timeout_s: float) -> str:
     """Run the command; returns the last line of its errors, or how it ended."""
     try:
-        done = subprocess.run(
+        done = run_in_group(
             command,
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout_s,
+            timeout_s=timeout_s,
         )
     except subprocess.TimeoutExpired:
         return f"it did not end within {timeout_s:.0f} s"
     except OSError as error:
         return str(error.strerror)
     return last_line(done.stderr) or f"it ended with code {done.returncode}"
-
-
-def last_line(text: str) -> str:
-    r"""The last line that is not blank, or nothing.
-
-    >>> last_line("compiling\nno compiler here\n\n")
-    'no compiler here'
-    """
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

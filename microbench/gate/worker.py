@@ -6,7 +6,9 @@ known by name.
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +23,9 @@ from microbench.gate.sampling_plan import SamplingPlan
 from microbench.measure.record import Configuration
 from microbench.measure.sampler import one_line
 from microbench.runtimes import configure
+
+_PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl.h."""
 
 
 @dataclass(frozen=True)
@@ -80,5 +85,12 @@ def main(job_path: str, out_path: str) -> None:
             out.flush()
 
 
+def _end_with_parent() -> None:
+    """Have the system kill this process when the gate is killed, so that it does not disturb what is measured next."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 if __name__ == "__main__":
+    _end_with_parent()
     main(*sys.argv[1:])

@@ -1,6 +1,8 @@
 """What the gate's tests share: small ONNX models, and processes whose truth is known."""
 
 import math
+import os
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,6 +35,20 @@ def chain(layers: int, *, channels: int = 8, size: int | str = 16, seed: int = 0
     graph = helper.make_graph(nodes, "chain", [image], [scores], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return bytes(model.SerializeToString())
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process ends within some seconds; one that nobody has waited for yet counts as gone."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                return True
+            os.kill(pid, 0)
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @dataclass

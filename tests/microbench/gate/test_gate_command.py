@@ -1,9 +1,10 @@
 """What a user of `microbench gate` sees; the processes' answers are made up, so that the truth is known."""
 
 import json
+import os
 import re
-import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class TestTwoFoldersOfModels:
             "gate.json", "gate.md", "gate.png", "gate.svg", "processes.jsonl",
         }  # fmt: skip
         comment = (tmp_path / "gate" / "gate.md").read_text()
-        (row,) = re.findall(r"\| net \| (.*) \|", comment)
+        (row,) = re.findall(r"\| `net` \| (.*) \|", comment)
         ratio, p, verdict, reason, wall, differs = row.split(" | ")
         assert re.fullmatch(r"\+[45]\.\d% \(\+\d\.\d% to \+\d\.\d%\)", ratio)
         assert p == "0.0002"  # 2^-12: one suspect, twelve processes, all above zero
@@ -195,63 +196,6 @@ def test_an_interpreter_may_be_named_from_the_current_folder(
     assert set(processes.pythons) == {sys.executable, str(tmp_path / "venv/bin/python")}
 
 
-def git(*arguments: str) -> None:
-    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, capture_output=True)
-
-
-@pytest.fixture
-def repository(write_model: WriteModel, microbench: Microbench) -> None:  # noqa: ARG001 - it makes the folder current
-    """A project whose second revision has a deeper network, and whose third does not build."""
-    git("init", "--quiet", "--initial-branch=main")
-    Path("export.sh").write_text('mkdir -p "$1" && cp models/*.onnx "$1"\n')
-    for layers in (2, 3):
-        write_model("models/net.onnx", layers)
-        git("add", ".")
-        git("commit", "--quiet", "--message", f"{layers} layers")
-        git("tag", f"layers-{layers}")
-    Path("export.sh").write_text("echo building >&2; echo no compiler here >&2; exit 7\n")
-    git("commit", "--quiet", "--all", "--message", "broken")
-
-
-EXPORT = ("--export", "sh export.sh {out}")
-
-
-@pytest.mark.usefixtures("repository")
-class TestGitRevisions:
-    def test_two_revisions_are_exported_and_compared(self, microbench: Microbench, processes: FakeProcesses) -> None:
-        Path("models/net.onnx").write_bytes(b"not committed")
-        processes.slowdowns["net"] = 0.05
-        code, output, _ = microbench("gate", "layers-2", "layers-3", *EXPORT, "--json")
-        assert code == 1
-        document = json.loads(output)
-        assert re.fullmatch(r"layers-2 \([0-9a-f]{10}\)", document["base"])
-        assert "Conv 2 → 3" in document["workloads"][0]["differences"]
-        assert Path("models/net.onnx").read_bytes() == b"not committed"
-
-    def test_a_revision_against_a_folder(self, microbench: Microbench, processes: FakeProcesses) -> None:
-        code, output, _ = microbench("gate", "layers-2", "models", *EXPORT, "--json")
-        assert (code, len(processes.jobs)) == (0, 12)
-        assert json.loads(output)["head"] == "models"
-
-    def test_a_revision_that_does_not_build_is_named_with_the_last_line_of_its_error(
-        self, microbench: Microbench, processes: FakeProcesses
-    ) -> None:
-        code, _, error = microbench("gate", "layers-2", "HEAD", *EXPORT)
-        assert (code, processes.jobs) == (2, [])
-        assert error == ("microbench: head 'HEAD' does not build: the export ended with code 7: no compiler here\n")
-
-    def test_the_revisions_own_code_is_run_from_a_folder_inside_it(
-        self, microbench: Microbench, processes: FakeProcesses, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        Path("inner").mkdir()
-        Path("inner/helper.py").write_text("import shutil, sys\nshutil.copytree('../models', sys.argv[1])\n")
-        git("add", ".")
-        git("commit", "--quiet", "--message", "inner")
-        monkeypatch.chdir("inner")
-        code, _, error = microbench("gate", "HEAD", "HEAD", "--export", "{python} helper.py {out}")
-        assert (code, len(processes.jobs), error) == (0, 12, "")
-
-
 BAD_INPUT = [
     (["gate"], "base and head must be given"),
     (["gate", "base"], "base and head must be given"),
@@ -271,6 +215,21 @@ BAD_INPUT = [
     (["gate", "base", "--calibrate", "--fresh"], "fresh must not be given with --calibrate"),
     (["gate", "base", "base", "--quick"], "quick must be given with --calibrate"),
     (["gate", "base", "--calibrate", "--pool", "20"], "pool must be at least 24"),
+    (["gate", "base", "base", "--limit", "0"], "limit must lie between 0.1 and 100 percent"),
+    (["gate", "base", "base", "--processes", "5"], "processes must be at least 6"),
+    (["gate", "base", "base", "--processes", "6"], "processes must be at least 7 for 1 workloads"),
+    (["gate", "base", "base", "--processes", "1000000"], "processes must be at most 1000"),
+    (["gate", "base", "base", "--confirm", "3"], "confirm must be 0 for no confirmation, or 6 to 1000 processes"),
+    (["gate", "base", "base", "--only", "nt"], "only 'nt' is unknown; allowed: net"),
+    (["gate", "base", "base", "--input", "imge=1x8x16x16"], "input 'imge' is unknown; allowed: image"),
+    (["gate", "base", "base", "--input", "image=1x8x99999999x16"], "at most 536870912 values"),
+    (["gate", "base", "base", "--input", "image=1x8x16x16:int64[0,9]"], "is of the type float32, not int64"),
+    (["gate", "base", "base", "--input", "image=1x8x16x16:[0,9]"], "only integers have a range"),
+    (["gate", "base", "base", "--input", "image=1x8x16x16:int8[0,300]"], "range within -128 to 127"),
+    (["gate", "base", "truncated.tar.gz"], "head 'truncated.tar.gz' must be a folder"),
+    (["gate", "base", "--calibrate", "--confirm", "12"], "confirm must not be given with --calibrate"),
+    (["gate", "base", "--calibrate", "--slowdown", "1e-300"], "slowdown 1e-302 must be one more run in"),
+    (["gate", "base", "--calibrate", "--pool", "1000000000"], "pool and drawn gates must be 1 to 10000"),
 ]  # fmt: skip
 
 
@@ -283,6 +242,9 @@ def test_bad_input_is_refused_in_one_sentence(
     write_model("open/net.onnx", size="size")
     Path("empty").mkdir()
     Path("text.tar.gz").write_text("text")
+    with tarfile.open("whole.tar.gz", "w:gz") as archive:
+        archive.add("base")
+    Path("truncated.tar.gz").write_bytes(Path("whole.tar.gz").read_bytes()[:-60])
     code, output, sentence = microbench(*arguments)
     assert (code, output, processes.jobs) == (2, "", [])
     assert sentence.count("\n") == 1
@@ -305,3 +267,98 @@ def test_so_many_workloads_that_none_could_be_found_slower_get_more_processes(
     assert "processes must be at least 13 for 41 workloads" in error
     assert microbench("gate", "base", "base")[0] == 0
     assert len(processes.jobs) == 13
+
+
+def test_one_limit_and_fewer_processes_may_be_chosen(
+    microbench: Microbench, processes: FakeProcesses, write_model: WriteModel
+) -> None:
+    write_model("base/net.onnx")
+    processes.slowdowns["net"] = 0.06
+    processes.base_noise = processes.head_noise = 0.005
+    document = json.loads(microbench("gate", "base", "base", "--limit", "10", "--json")[1])
+    assert (document["exit_code"], len(processes.jobs)) == (0, 12)
+    assert document["workloads"][0]["reason_code"] == ReasonCode.WITHIN_LIMIT
+    code, output, _ = microbench(
+        "gate", "base", "base", "--limit", "3", "--processes", "8", "--confirm", "9", "--json", "--fresh"
+    )
+    assert (code, len(processes.jobs)) == (1, 12 + 8 + 9)
+    confirmation = json.loads(output)["workloads"][0]["confirmation"]
+    assert confirmation["processes"] == 9
+
+
+def test_without_confirmation_the_first_stage_decides(
+    microbench: Microbench, processes: FakeProcesses, write_model: WriteModel
+) -> None:
+    write_model("base/net.onnx")
+    processes.slowdowns["net"] = 0.10
+    code, output, _ = microbench("gate", "base", "base", "--confirm", "0", "--json")
+    assert (code, len(processes.jobs)) == (1, 12)
+    assert rows_of(output)["net"]["reason_code"] == ReasonCode.ABOVE_LIMIT
+
+
+def test_only_the_chosen_workloads_are_compared(
+    microbench: Microbench, processes: FakeProcesses, write_model: WriteModel
+) -> None:
+    for name in ("encoder/a", "encoder/b", "decoder"):
+        write_model(f"base/{name}.onnx")
+        write_model(f"head/{name}.onnx", 2)
+    write_model("head/broken.onnx").write_bytes(b"")
+    code, output, _ = microbench("gate", "base", "head", "--only", "encoder/*", "--json")
+    assert code == 0
+    assert set(rows_of(output)) == {"encoder/a", "encoder/b"}
+    assert {task.workload for task in processes.jobs[0].tasks} == {"encoder/a", "encoder/b"}
+
+
+def test_a_fault_of_the_program_never_reads_as_slower(
+    microbench: Microbench, write_model: WriteModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    write_model("base/net.onnx")
+    monkeypatch.setattr("microbench.gate.processes.run_worker", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, output, error = microbench("gate", "base", "base")
+    assert (code, output, error.count("\n")) == (70, "", 1)
+    assert "RuntimeError: unforeseen" in error
+
+
+@pytest.mark.parametrize("name", ["gate.json", "gate.md", "gate.svg"])
+def test_a_report_that_cannot_be_written_is_no_verdict(
+    microbench: Microbench, processes: FakeProcesses, write_model: WriteModel, name: str
+) -> None:
+    write_model("base/net.onnx")
+    (Path("gate") / name).mkdir(parents=True)
+    processes.slowdowns["net"] = 0.10
+    code, _, error = microbench("gate", "base", "base")
+    assert code == 2
+    assert error.startswith("microbench: gate report in 'gate' cannot be written")
+
+
+HOSTILE_NAMES = ["sub[/red]", "$x_{", "|", "a`b", "<img src=x>", "@everyone", "line\nbreak", "ümläut", "-x", "x" * 200]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_models_name_is_never_markup(
+    microbench: Microbench, processes: FakeProcesses, write_model: WriteModel, name: str
+) -> None:
+    write_model(f"base/{name}.onnx")
+    processes.slowdowns[name.replace("\n", "\\n")] = 0.10
+    code, output, _ = microbench("gate", "base", "base")
+    assert code == 1
+    comment = Path("gate/gate.md").read_text(encoding="utf-8")
+    table = [line for line in comment.splitlines() if line.startswith("|")]
+    assert len(table) == 3
+    assert not re.search(r"(?<!`)(<img|@everyone)", comment)  # in a code span both are literal
+    assert max(map(len, comment.splitlines())) < 800
+    assert "slower: " in output
+
+
+@pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="file names are UTF-8 there")
+def test_a_models_name_need_not_be_utf_8(
+    microbench: Microbench, processes: FakeProcesses, write_model: WriteModel
+) -> None:
+    write_model("base/net.onnx").rename(os.fsdecode(b"base/caf\xe9.onnx"))
+    code, output, _ = microbench("gate", "base", "base", "--json")
+    assert (code, len(processes.jobs)) == (0, 12)
+    assert set(rows_of(output)) == {"caf\\xe9"}

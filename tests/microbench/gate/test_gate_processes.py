@@ -3,12 +3,16 @@
 import dataclasses
 import gzip
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_gate import FakeProcesses, WriteModel
+from fake_gate import FakeProcesses, WriteModel, is_gone
 
 from microbench.errors import InputError
 from microbench.gate.decision import GateVerdict
@@ -167,6 +171,55 @@ def test_a_process_that_dies_names_what_it_died_of(write_model: WriteModel, tmp_
     assert version == "1"
     assert [entry["workload"] for entry in entries] == ["first", "second"]
     assert entries[1]["error"] == "the process died: it ended with code -9"
+
+
+ENDLESS = """
+import signal
+import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for a job in the background
+from microbench.gate.inputs import ModelInput
+from microbench.gate.sampling import Arm, Task
+from microbench.gate.sampling_plan import SamplingPlan
+from microbench.gate.spawn import run_worker
+from microbench.gate.worker import Job
+from microbench.measure.record import Configuration
+task = Task("net", {"image": ModelInput((1, 8, 16, 16))}, [Arm("base", sys.argv[1])])
+plan = SamplingPlan(triples=10**9, budget_s=300)
+run_worker(sys.executable, Job(Configuration("onnxruntime"), plan, 0, [task]))
+"""
+
+
+@pytest.mark.subprocess
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell a process that its parent died")
+@pytest.mark.parametrize("killed_by", [signal.SIGINT, signal.SIGKILL])
+def test_a_gate_that_is_stopped_or_killed_leaves_no_process_behind(
+    killed_by: signal.Signals, write_model: WriteModel, tmp_path: Path
+) -> None:
+    model = write_model("net.onnx")
+    (tmp_path / "temporary").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, str(model)],
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        stderr=subprocess.DEVNULL,
+    ) as gate:
+        deadline = time.monotonic() + 60
+        while not (workers := children(gate.pid)) or not ready(tmp_path / "temporary"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        gate.send_signal(killed_by)
+        gate.wait(10)
+    assert all(is_gone(pid) for pid in workers)
+    if killed_by == signal.SIGINT:
+        assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def ready(temporary: Path) -> bool:
+    """Whether a worker has loaded its runtime and measures."""
+    return any(path.stat().st_size for path in temporary.glob("*/out.jsonl"))
 
 
 @pytest.mark.parametrize(("python", "said"), [("/nowhere/python", "No such file"), ("/bin/false", "ended with code 1")])

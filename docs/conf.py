@@ -26,7 +26,6 @@ html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sphinx = False
-smartquotes = False  # would make one dash of the two before an option
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -36,6 +35,7 @@ default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
 autodoc_class_signature = "separated"
 autodoc_default_options = {"members": True, "exclude-members": "__init__, __new__"}
 napoleon_numpy_docstring = False
@@ -59,5 +59,15 @@ def _keep_sentence_of_attribute(_app: Any, what: str, _name: str, _obj: Any, _op
 
 
 def _escape_help(_app: Any, _context: Any, lines: list[str]) -> None:
-    """Help is plain text: `encoder/*` begins no emphasis, and PATH@RUNTIME is no mailbox."""
-    lines[:] = [line if line.startswith("..") else re.sub(r"[*@|]", r"\\\g<0>", line) for line in lines]
+    """Help is plain text: `encoder/*` begins no emphasis, PATH@RUNTIME is no mailbox, --json starts with no dash."""
+    lines[:] = [line if line.startswith("..") else _escaped(line) for line in lines]
+
+
+def _escaped(line: str) -> str:
+    if line.startswith("Example: "):
+        return re.sub(r": (.*)", r": ``\1``", line)
+    texts_and_codes = line.split("`")
+    for i in range(0, len(texts_and_codes), 2):
+        text = re.sub(r"(?<!\*)\*(?!\*)|[@|]", r"\\\g<0>", texts_and_codes[i])
+        texts_and_codes[i] = re.sub(r"(?<![\w-])--[a-z][a-z-]*", r"``\g<0>``", text)
+    return "`".join(texts_and_codes)

@@ -29,6 +29,7 @@ MACHINE = "xeon-2-cores"
 AGAIN = "xeon-2-cores-again"
 """The same machine, measured once more."""
 
+_NOT_YET = {"cpu": "not yet", "cuda": "not yet run on a device"}
 _QUOTE = re.compile(
     r"(?P<open><!-- quote: (?P<name>[\w-]+) -->\n)(?P<text>.*?)(?P<close><!-- end of quote -->)", re.DOTALL
 )
@@ -144,7 +145,7 @@ def runtimes() -> str:
     for name in inference.names():
         for device, precisions in inference.get(name).precisions.items():
             found = evidence.get((name, device))
-            state = "yes: " + ", ".join(p for p in precisions if p in found) if found else "not yet run on a device"
+            state = "yes: " + ", ".join(p for p in precisions if p in found) if found else _NOT_YET[device]
             lines.append(f"| `{name}` | {device} | {', '.join(precisions)} | {state} |")
     return "\n".join(lines) + "\n"
 

@@ -1,6 +1,15 @@
 """Which convolutional block, widths and path interaction buy the most accuracy per millisecond on this device.
 
-This file stays import-free, so that `microbench.measure` runs where neither torch nor pandas is installed.
+`microbench.time` measures any model. This file stays import-free, so that `microbench.measure` runs where neither torch
+nor pandas is installed.
 """
 
 __version__ = "0.1.0"
+
+
+def __getattr__(attribute):  # typed in __init__.pyi
+    if attribute == "time":
+        import importlib
+
+        return importlib.import_module("microbench.studies.time_model").time
+    raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")

@@ -1,7 +1,7 @@
 """Our numbers against the ten-line loop that anyone would write: `pytest --benchmark-only -k cross_check`.
 
-The same convolution is timed by this project's sampler, by pytest-benchmark round a plain call of the runtime's own API
-in the same process, and by the sampler again. The ratio stands in `extra_info`; beyond 5% the benchmark fails.
+The same convolution is timed by `microbench.time`, by pytest-benchmark round a plain call of the runtime's own API in
+the same process, and by `microbench.time` again. The ratio stands in `extra_info`; beyond 5% the benchmark fails.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microbench import runtimes
+import microbench
 from microbench.experiments.figure4 import Figure4
-from microbench.measure.measurement import Measurement
-from microbench.measure.sampler import Outcome, Policy, Row, sample
 from microbench.measure.workload import Workload
 from microbench.runtimes.signal_stack import unchanged_signal_stack
 
@@ -44,23 +42,15 @@ def plain_openvino(workload: Workload) -> Callable[[], Any]:
     return lambda: request.infer(inputs, share_inputs=True, share_outputs=True)
 
 
-def _by_the_sampler(workload: Workload, name: str) -> float:
-    runtime, configuration = runtimes.configure(name, "fp32", "cpu", threads=1)
-    outcomes: list[Outcome] = []
-    row = Row(name, lambda seed: runtime.load_checked(workload, configuration, seed))
-    sample([row], Policy(), lambda _, outcome: outcomes.append(outcome))
-    assert isinstance(outcomes[0], Measurement), outcomes[0]
-    return outcomes[0].latency_ms
-
-
 @pytest.mark.timing
 @pytest.mark.parametrize(("name", "plain"), [("onnxruntime", plain_onnxruntime), ("openvino", plain_openvino)])
 def bench_cross_check(name: str, plain: Callable[[Workload], Callable[[], Any]], benchmark: Any) -> None:
     """The standard convolution of Figure 4."""
     workload = Figure4().specs()[0].build()
-    before_ms = _by_the_sampler(workload, name)
+    before_ms = microbench.time(workload.onnx_model, workload.inputs, runtime=name).latency_ms
     benchmark.pedantic(plain(workload), rounds=400, warmup_rounds=50)
-    ours_ms = float(np.mean([before_ms, _by_the_sampler(workload, name)]))
+    after_ms = microbench.time(workload.onnx_model, workload.inputs, runtime=name).latency_ms
+    ours_ms = float(np.mean([before_ms, after_ms]))
     plain_ms = benchmark.stats.stats.median * 1e3
     benchmark.extra_info.update(ours_ms=ours_ms, plain_ms=plain_ms, ours_over_plain=ours_ms / plain_ms)
     assert ours_ms / plain_ms == pytest.approx(1, abs=AGREEMENT)

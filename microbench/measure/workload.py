@@ -30,8 +30,8 @@ class Workload:
     name: str
     onnx_model: bytes
     """The serialised ONNX model, static shapes, float32."""
-    inputs: Mapping[str, NDArray[np.float32]]
-    """Random normal values by input name, never zeros (denormals and zeros run at other speeds)."""
+    inputs: Mapping[str, NDArray[Any]]
+    """Random normal values by input name, never zeros (denormals and zeros run at other speeds), or integers."""
     reference: tuple[NDArray[Any], ...]
     """The float32 outputs, or maps of classes, that a session's are held against before its time counts."""
     cost: Cost

@@ -13,18 +13,17 @@ from torch import nn
 from lpsnet.export import OPSET
 
 
-def to_onnx(module: nn.Module, argument: torch.Tensor) -> bytes:
-    """The serialised ONNX model of `module` for an input of the argument's shape.
+def to_onnx(module: nn.Module, *arguments: torch.Tensor) -> bytes:
+    """The serialised ONNX model of `module` for inputs of the arguments' shapes.
 
     Torch's TorchScript exporter is used although it is called legacy: the newer one writes opset 18 and up only, and
     from 18 on TensorRT 8.6's parser silently ignores a ReduceMean's axes.
     """
+    names = ["input"] if len(arguments) == 1 else [f"input{number}" for number in range(len(arguments))]
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            module, (argument,), cast(Any, buffer), input_names=["input"], opset_version=OPSET, dynamo=False
-        )
+        torch.onnx.export(module, arguments, cast(Any, buffer), input_names=names, opset_version=OPSET, dynamo=False)
     # Imported here, as it takes as long as many exports.
     import onnxscript.optimizer
 

@@ -28,7 +28,8 @@ class TorchSession(Session):
 
     def _bind(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
         self._inputs = inputs
-        self._arguments = [self._torch.from_numpy(value).to(self._dtype) for value in inputs.values()]
+        tensors = [self._torch.from_numpy(value) for value in inputs.values()]
+        self._arguments = [tensor.to(self._dtype) if tensor.is_floating_point() else tensor for tensor in tensors]
 
     def feed(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
         """See the base class."""

@@ -1,0 +1,3 @@
+from microbench.studies.time_model import time as time
+
+__version__: str

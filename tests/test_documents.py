@@ -96,12 +96,23 @@ def _runs(pipeline: object) -> list[str]:
 def microbench_commands() -> list[ParameterSet]:
     found = {
         " ".join(words[start:]): words[start:]
-        for path in DOCUMENTS
-        for words in shown_commands(path)
+        for words in itertools.chain(*map(shown_commands, DOCUMENTS), help_examples(cli))
         for start in (1 if words[:1] == ["microbench"] else _after_module(words),)
         if start is not None
     }
     return [pytest.param(words, id=line) for line, words in found.items()]
+
+
+def help_examples(command: click.Command) -> Iterator[list[str]]:
+    """The command lines that help texts show."""
+    for line in re.findall(r"Example: (.*(?:\n +\S.*)*)", command.help or ""):
+        yield shlex.split(line)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from help_examples(child)
 
 
 def _after_module(words: list[str]) -> int | None:

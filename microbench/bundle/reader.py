@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microbench.bundle.manifest import FILE_NAME, Entry, Manifest, from_json
+from microbench.bundle.draws import PLACES, draw_input, draw_places
+from microbench.bundle.manifest import FILE_NAME, FLOAT32, Entry, Manifest, StoredArray, StoredModel, from_json
+from microbench.bundle.template import fill, holes_from_json
 from microbench.errors import InputError
 from microbench.measure.workload import Workload, WorkloadSpec
 
@@ -30,14 +33,47 @@ class Bundle:
         """The workload of one of the manifest's entries, read when it is built."""
         return WorkloadSpec(entry.experiment, entry.name, functools.partial(self._read, entry), entry.axes)
 
+    def onnx_model(self, entry: Entry) -> bytes:
+        """The serialised float32 model of one of the manifest's entries."""
+        return self._model(entry.models[FLOAT32])
+
     def _read(self, entry: Entry) -> Workload:
+        models = {form: self._model(model) for form, model in entry.models.items()}
         return Workload(
             name=entry.name,
-            onnx_model=(self.folder / entry.model).read_bytes(),
-            inputs={name: self._array(path) for name, path in entry.inputs.items()},
-            reference=tuple(self._array(path) for path in entry.reference),
+            onnx_model=models.pop(FLOAT32),
+            inputs={name: self._input(array) for name, array in entry.inputs.items()},
+            reference=tuple(self._reference(array) for array in entry.reference),
             cost=entry.cost,
+            forms=models,
+            whole_network=entry.whole_network,
         )
+
+    def _model(self, stored: StoredModel) -> bytes:
+        model = (self.folder / stored.template).read_bytes()
+        if stored.holes is not None:
+            model = fill(zlib.decompress(model), holes_from_json(json.loads((self.folder / stored.holes).read_bytes())))
+        if hashlib.sha256(model).hexdigest() != stored.sha256:
+            raise RuntimeError("the weights drawn here are not those that the reference was computed with")
+        return model
+
+    def _input(self, stored: StoredArray) -> NDArray[Any]:
+        if stored.file is None:
+            assert stored.seed is not None
+            return draw_input(stored.seed, stored.shape)
+        return self._array(stored.file)
+
+    def _reference(self, stored: StoredArray) -> NDArray[Any]:
+        assert stored.file is not None
+        values = self._array(stored.file)
+        if stored.seed is None:
+            return values
+        size = int(np.prod(stored.shape))
+        places = draw_places(stored.seed, size, PLACES)
+        whole, masked = np.zeros(size, values.dtype), np.ones(size, np.bool_)
+        whole[places], masked[places] = values, False
+        reference: NDArray[Any] = np.ma.MaskedArray(whole, masked).reshape(stored.shape)
+        return reference
 
     def _array(self, path: str) -> NDArray[Any]:
         # Mapped, so that an image that all rows share takes the memory of one.

@@ -18,8 +18,16 @@ from microbench.errors import EXIT_ROWS_FAILED
 )
 @options.resolution
 @options.imports
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    help="Also store what this precision needs on a device without the package onnx. Repeatable [default: all].",
+)
 @click.option("--archive", is_flag=True, help="Also pack the folder into OUT.tar.gz.")
-def bundle(experiments: tuple[str, ...], out: Path, resolution: str | None, archive: bool) -> None:
+def bundle(
+    experiments: tuple[str, ...], out: Path, resolution: str | None, precisions: tuple[str, ...], archive: bool
+) -> None:
     """Write the workloads of EXPERIMENTs to a folder that needs only Python 3.9, NumPy and a runtime.
 
     On the device: `cd OUT && python3 -m microbench.measure . --runtime tensorrt`; then copy OUT/results back and
@@ -33,12 +41,12 @@ def bundle(experiments: tuple[str, ...], out: Path, resolution: str | None, arch
     from microbench.commands.console import progress_bar
     from microbench.experiments.network import make_experiments
     from microbench.experiments.parsing import parse_resolution
-    from microbench.studies.bundle import pack, write_bundle
+    from microbench.studies.bundle import FORMS_OF, pack, write_bundle
 
     size = parse_resolution(resolution) if resolution else None
     requested = make_experiments(experiments, size)
     with progress_bar(quiet=False) as on_progress:
-        written = write_bundle(requested, out, on_progress)
+        written = write_bundle(requested, out, on_progress, precisions or tuple(FORMS_OF))
     for name, error in written.left_out.items():
         click.echo(f"microbench: left out {name}: {error}", err=True)
     click.echo(f"Written: {written.workloads} workloads to {out}")

@@ -72,7 +72,7 @@ def open_models(
     elif not path.is_dir():
         path = _unpack(role, path, workspace / role)
     models, refused = {}, {}
-    for index, (name, file) in enumerate(_model_files(role, text, path).items()):
+    for index, (name, file) in enumerate(_model_files(role, text, path, workspace).items()):
         try:
             models[name] = read_onnx_file(file, given, workspace / f"{role}-self-contained" / f"{index}.onnx")
         except InputError as error:
@@ -80,10 +80,15 @@ def open_models(
     return ModelSet(label, models, refused)
 
 
-def _model_files(role: str, text: str, folder: Path) -> dict[str, Path]:
+def _model_files(role: str, text: str, folder: Path, workspace: Path) -> dict[str, Path]:
     if (folder / FILE_NAME).exists():
         bundle = open_bundle(folder)
-        files = {f"{entry.experiment}/{entry.name}": bundle.folder / entry.model for entry in bundle.manifest.entries}
+        files = {}
+        for index, entry in enumerate(bundle.manifest.entries):
+            path = workspace / f"{role}-bundled" / f"{index}.onnx"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(bundle.onnx_model(entry))
+            files[f"{entry.experiment}/{entry.name}"] = path
     else:
         paths = sorted(path for path in folder.rglob("*.onnx") if path.is_file())
         files = {_printable(path.relative_to(folder).with_suffix("").as_posix()): path for path in paths}

@@ -44,6 +44,8 @@ class Workload:
     """The model in other forms by name (see `microbench.runtimes.forms`), where they were made beforehand."""
     whole_network: bool = False
     """Whether so many layers follow each other that rounding builds up: its output is then checked less closely."""
+    random_weights: bool = False
+    """Whether the weights are of no consequence: a bundle may draw others like them where it is timed."""
 
 
 @dataclass(frozen=True)

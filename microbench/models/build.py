@@ -57,4 +57,5 @@ def build_workload(
         cost=cost,
         module=folded,
         whole_network=whole_network,
+        random_weights=True,
     )

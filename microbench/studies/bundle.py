@@ -8,10 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from microbench.bundle.writer import BundleWriter
-from microbench.errors import InputError
+from microbench.errors import InputError, one_of
 from microbench.experiments.base import Experiment
 from microbench.experiments.ceilings import with_ceilings
 from microbench.measure.sampler import one_line
+from microbench.models.drawn import drawn
+from microbench.runtimes.forms import BFLOAT16, HALF, QUANTIZED, QUANTIZED_7_BITS, QUANTIZED_SYMMETRIC
+
+FORMS_OF = {
+    "fp32": (),
+    "tf32": (),
+    "fp16": (HALF,),
+    "bf16": (BFLOAT16,),
+    "int8": (QUANTIZED, QUANTIZED_7_BITS, QUANTIZED_SYMMETRIC),
+}
+"""The forms of a model besides float32 that a runtime may ask for in each precision."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +38,26 @@ def write_bundle(
     experiments: Sequence[Experiment],
     folder: Path,
     on_progress: Callable[[str, float], None] = lambda *_: None,
+    precisions: Sequence[str] = tuple(FORMS_OF),
 ) -> Written:
     """Build the workloads that the experiments list before anything is measured, and store them in `folder`.
+
+    Random weights and inputs are not stored but drawn on the device, see `microbench.models.drawn`.
 
     Args:
         experiments: what to store. The roofline's ceilings are added where an experiment of blocks needs them.
         folder: must not be there, or be empty.
         on_progress: called with what is being done and its share done, 0 to 1.
+        precisions: those whose models are stored too, where they differ from the float32 one: making one takes packages
+            that a device need not have.
 
     Raises:
-        InputError: the folder is not empty or cannot be written.
+        InputError: an unknown precision, or the folder is not empty or cannot be written.
     """
+    for precision in precisions:
+        if precision not in FORMS_OF:
+            raise one_of("precision", precision, FORMS_OF)
+    forms = [form for precision in precisions for form in FORMS_OF[precision]]
     writer = BundleWriter(folder)
     specs = [
         (spec, experiment.whole_networks)
@@ -48,11 +68,11 @@ def write_bundle(
     for done, (spec, whole_network) in enumerate(specs):
         on_progress("building", done / len(specs))
         try:
-            workload = spec.build()
+            workload, drawing = drawn(spec.build(), forms)
         except Exception as error:  # one that cannot be built is that workload's failure, not the bundle's
             left_out[f"{spec.experiment}/{spec.name}"] = one_line(error)
         else:
-            writer.add(spec, workload, whole_network=whole_network)
+            writer.add(spec, workload, whole_network=whole_network, drawing=drawing)
     writer.finish()
     return Written(len(specs) - len(left_out), left_out)
 

@@ -134,7 +134,7 @@ def test_blocks_take_the_ceilings_of_the_roofline_with_them() -> None:
 def test_records_are_brought_home_and_shown(microbench: Microbench, measured: Path, tmp_path: Path) -> None:
     code, output, _ = microbench("import", str(measured), "--machine", "board")
     assert code == 0
-    assert "results/board/tiny.jsonl: 2 added, 0 known already" in output
+    assert "results/board/tiny.jsonl: 2 added, 0 already there" in output
     assert output.splitlines()[-1] == "To see them: microbench show tiny --machine board"
 
     code, output, _ = microbench("show", "tiny", "--machine", "board")
@@ -143,7 +143,7 @@ def test_records_are_brought_home_and_shown(microbench: Microbench, measured: Pa
     assert "2 rows at (6, 6)" in output
     assert {path.name for path in (tmp_path / "results" / "board").iterdir()} == {"tiny.jsonl", "tiny.md", "tiny.csv"}
 
-    assert "0 added, 2 known already" in microbench("import", str(measured), "--machine", "board")[1]
+    assert "0 added, 2 already there" in microbench("import", str(measured), "--machine", "board")[1]
 
 
 def test_what_is_shown_for_machines_is_one_json_object(microbench: Microbench, measured: Path) -> None:

@@ -59,7 +59,7 @@ def test_workloads_come_back_as_they_were(bundle: Path, specs: Sequence[Workload
 def test_what_rows_share_is_stored_once(bundle: Path) -> None:
     first, second = open_bundle(bundle).manifest.entries
     assert first.inputs == second.inputs
-    assert first.model != second.model
+    assert first.models != second.models
     # One input and two outputs.
     assert len(list((bundle / "arrays").iterdir())) == 3
 
@@ -96,6 +96,10 @@ def leave_the_bundle(document: dict[str, Any]) -> None:
     document["sha256"]["../outside"] = "0"
 
 
+def name_another_model(document: dict[str, Any]) -> None:
+    document["entries"][0]["models"]["float32"]["template"] = "models/other.onnx"
+
+
 def keep_half(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -112,7 +116,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "half of the manifest": (lambda f: keep_half(f / "manifest.json"), "has a manifest.json that this version"),
     "another schema": (
         lambda f: change_manifest(f, lambda document: document.update(schema=99)),
-        "schema 99 is not 1",
+        "schema 99 is not 2",
     ),
     "no schema": (lambda f: change_manifest(f, lambda document: document.pop("schema")), "manifest.json"),
     "a list": (lambda f: (f / "manifest.json").write_text("[]"), "manifest.json"),
@@ -121,8 +125,16 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "leads out of the bundle",
     ),
     "an entry without its file": (
-        lambda f: change_manifest(f, lambda document: document["entries"][0].update(model="models/other.onnx")),
+        lambda f: change_manifest(f, name_another_model),
         "'models/other.onnx' has no SHA-256",
+    ),
+    "an entry without its model": (
+        lambda f: change_manifest(f, lambda document: document["entries"][0].update(models={})),
+        "has no float32 model",
+    ),
+    "an experiment that leads out": (
+        lambda f: change_manifest(f, lambda document: document["entries"][0].update(experiment="../../x")),
+        "experiment '../../x' is no plain name",
     ),
     "an entry without its cost": (
         lambda f: change_manifest(f, lambda document: document["entries"][0].pop("cost")),
@@ -152,3 +164,19 @@ def test_a_folder_with_something_in_it_is_not_written_into(tmp_path: Path) -> No
     with pytest.raises(InputError, match="not empty"):
         BundleWriter(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_bundle_of_the_first_schema_is_still_read(copied: Path, specs: Sequence[WorkloadSpec]) -> None:
+    def first_schema(document: dict[str, Any]) -> None:
+        document["schema"] = 1
+        for entry in document["entries"]:
+            entry["model"] = entry.pop("models")["float32"]["template"]
+            entry["inputs"] = {name: array["file"] for name, array in entry["inputs"].items()}
+            entry["reference"] = [array["file"] for array in entry["reference"]]
+
+    change_manifest(copied, first_schema)
+    opened = open_bundle(copied)
+    for entry, spec in zip(opened.manifest.entries, specs, strict=True):
+        found, built = opened.spec(entry).build(), spec.build()
+        assert found.onnx_model == built.onnx_model
+        np.testing.assert_array_equal(found.reference[0], built.reference[0])

@@ -145,21 +145,27 @@ def _share(limit: float) -> str:
 def _verdict(estimate: StageEstimate, p_adjusted: float, rule: DecisionRule) -> tuple[GateVerdict, Reason]:
     slowdown, null = estimate.slowdown, estimate.null
 
-    # Can this measurement decide anything?
+    significant = p_adjusted < rule.significance
+
+    # Slower whatever the noise: beyond the limit even at the interval's end, less what the base differs from itself
+    if significant and slowdown.low - abs(null.estimate) > rule.slower_than:
+        return GateVerdict.SLOWER, Reason(ReasonCode.ABOVE_LIMIT, percent(slowdown.estimate))
+
+    # Too noisy to decide
     if abs(null.estimate) > rule.max_null_shift:
         message = (
             f"the base differs from itself by {percent(null.estimate)}; at most {_share(rule.max_null_shift)} allowed"
         )
         return GateVerdict.INCONCLUSIVE, Reason(ReasonCode.NULL_SHIFT, message)
-    if slowdown.half_width > rule.max_half_width:
+    if slowdown.half_width > rule.max_half_width and slowdown.high >= 0:
         message = f"the interval is ±{slowdown.half_width:.1%} wide; at most ±{_share(rule.max_half_width)} allowed"
         return GateVerdict.INCONCLUSIVE, Reason(ReasonCode.WIDE_INTERVAL, message)
 
-    # Is it slower?
-    if slowdown.estimate > rule.slower_than and p_adjusted < rule.significance:
+    # Slower
+    if significant and slowdown.estimate > rule.slower_than:
         return GateVerdict.SLOWER, Reason(ReasonCode.ABOVE_LIMIT, percent(slowdown.estimate))
 
-    # How does it pass?
+    # Pass
     if slowdown.estimate > rule.slower_than:
         reason = Reason(ReasonCode.NOT_SIGNIFICANT, f"{percent(slowdown.estimate)}, not significant")
     elif slowdown.high < 0:

@@ -17,9 +17,10 @@ class DecisionRule:
     significance: float = 0.01
     """... and the p-value, adjusted for the number of workloads, must lie below this."""
     max_null_shift: float = 0.015
-    """Inconclusive if the base, compared with itself, differs by more."""
+    """Inconclusive if the base, compared with itself, differs by more, unless the head is slower by more than the limit
+    even at the lower end of its interval less this difference."""
     max_half_width: float = 0.02
-    """Inconclusive if the 95% interval is wider than plus or minus this."""
+    """Inconclusive if the 95% interval is wider than plus or minus this, unless it lies above the limit or below 0."""
 
     def with_limit(self, limit: float) -> DecisionRule:
         """The same rule for another limit: all that is compared with a difference scales with it.

@@ -78,13 +78,14 @@ def read_onnx_file(path: Path, given: Mapping[str, GivenInput], self_contained: 
         raise InputError(f"model {str(path)!r} is not an ONNX file.") from error
     if not model.graph.node:
         raise InputError(f"model {str(path)!r} is not an ONNX file with a graph of operators.")
+    runnable = path
     if _load_weights_beside(path, model):
-        path, content = self_contained, model.SerializeToString()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        runnable, content = self_contained, model.SerializeToString()
+        runnable.parent.mkdir(parents=True, exist_ok=True)
+        runnable.write_bytes(content)
     weights = {weight.name for weight in model.graph.initializer}
     return OnnxFile(
-        path=path.resolve(),
+        path=runnable.resolve(),
         sha256=hashlib.sha256(content).hexdigest(),
         inputs={
             value.name: _model_input(path, value, given.get(value.name, GivenInput()))

@@ -101,6 +101,13 @@ def estimate(slowdown: float, half_width: float, null: float = 0.0, p: float = 0
         (estimate(0.0, 0.001, null=-0.0151), GateVerdict.INCONCLUSIVE, ReasonCode.NULL_SHIFT),
         (estimate(0.0, 0.001, null=-0.0149), GateVerdict.PASS, ReasonCode.NO_DIFFERENCE),
         (estimate(-0.05, 0.001), GateVerdict.PASS, ReasonCode.FASTER),
+        # However noisy: 75% slower give or take 5%, and 50% faster give or take 5%.
+        (estimate(0.56, 0.05), GateVerdict.SLOWER, ReasonCode.ABOVE_LIMIT),
+        (estimate(0.56, 0.05, p=0.011), GateVerdict.INCONCLUSIVE, ReasonCode.WIDE_INTERVAL),
+        (estimate(0.56, 0.05, null=0.02), GateVerdict.SLOWER, ReasonCode.ABOVE_LIMIT),
+        (estimate(0.56, 0.05, null=-0.5), GateVerdict.INCONCLUSIVE, ReasonCode.NULL_SHIFT),
+        (estimate(-0.69, 0.05), GateVerdict.PASS, ReasonCode.FASTER),
+        (estimate(-0.69, 0.05, null=0.02), GateVerdict.INCONCLUSIVE, ReasonCode.NULL_SHIFT),
     ],
 )
 def test_the_limits_are_those_of_the_design(given: StageEstimate, verdict: GateVerdict, code: ReasonCode) -> None:
@@ -170,6 +177,18 @@ class TestErrorRates:
         decisions = [gate(drawn(rng, 0, noise=0.05), drawn(rng, 0, noise=0.05)) for _ in range(500)]
         assert not any(decision.verdict is GateVerdict.SLOWER for decision in decisions)
         assert sum(decision.verdict is GateVerdict.INCONCLUSIVE for decision in decisions) >= 400
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("noise", [0.02, 0.05, 0.1])
+    def test_no_amount_of_noise_makes_false_alarms(self, noise: float) -> None:
+        rng = np.random.default_rng(5)
+        decisions = (gate(drawn(rng, 0, noise=noise), drawn(rng, 0, noise=noise)) for _ in range(4000))
+        assert sum(decision.verdict is GateVerdict.SLOWER for decision in decisions) <= 4
+
+    def test_a_network_much_slower_is_found_on_a_wild_machine(self) -> None:
+        rng = np.random.default_rng(6)
+        found = [gate(drawn(rng, 0.8, noise=0.05), drawn(rng, 0.8, noise=0.05)).verdict for _ in range(200)]
+        assert found.count(GateVerdict.SLOWER) >= 190
 
     def test_the_rates_of_gates_drawn_from_a_pool_are_those_of_independent_gates(self) -> None:
         rng = np.random.default_rng(3)

@@ -70,6 +70,10 @@ class TestWeightsBesideTheModel:
         assert model.parameter_bytes == {"float": 16 * 16 * 9 * 4}
         assert "arms" in outcome(model)
 
+    def test_messages_name_the_users_file(self, path: Path) -> None:
+        with pytest.raises(InputError, match=f"model '{path}': input 'image' cannot be 1x1"):
+            read(path, "image=1x1x1x1")
+
     def test_other_weights_are_another_model(self, path: Path) -> None:
         before = read(path).sha256
         data = path.with_name("net.onnx.data")

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from commands import Ended
 from onnx import TensorProto, helper, numpy_helper
 
 from microbench.gate.sampling import Task
 from microbench.gate.worker import Job
 
 WriteModel = Callable[..., Path]
-Microbench = Callable[..., tuple[int, str, str]]
+Microbench = Callable[..., Ended]
 
 
 def chain(layers: int, *, channels: int = 8, size: int | str = 16, seed: int = 0, outputs: int | None = None) -> bytes:

@@ -2,12 +2,12 @@
 
 import ast
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import output_of
 
 import microbench
 from microbench.bundle.writer import INSTRUMENT
@@ -101,5 +101,4 @@ def test_a_union_that_is_computed_would_be_found() -> None:
 def test_the_package_itself_imports_nothing() -> None:
     """`import microbench.measure` runs `microbench/__init__.py` first."""
     code = "import sys; before = set(sys.modules); import microbench; print(*sorted(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["microbench"]
+    assert output_of(code).split() == ["microbench"]

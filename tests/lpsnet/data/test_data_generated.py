@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -7,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from commands import output_of
 
 from lpsnet import data
 from lpsnet.data.street import Label
@@ -39,8 +38,7 @@ def test_a_scene_is_the_same_each_time_and_in_each_process(train: data.Segmentat
         "from hashlib import sha256; from lpsnet import data; sample = data.make('generated', 'train')[5]; "
         "print(sha256(sample.image.numpy().tobytes() + sample.label.numpy().tobytes()).hexdigest())"
     )
-    elsewhere = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert elsewhere.stdout.strip() == digest(train[5])
+    assert output_of(program).strip() == digest(train[5])
 
 
 def test_no_scene_stands_twice() -> None:

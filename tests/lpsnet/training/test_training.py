@@ -1,13 +1,12 @@
 import dataclasses
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from commands import run_python
 from safetensors.torch import load_file
 
 import lpsnet
@@ -169,15 +168,15 @@ def test_the_learning_rate_follows_the_poly_policy() -> None:
     assert learning_rate(warm, 3) == pytest.approx(learning_rate(recipe, 3))
 
 
+@pytest.mark.subprocess
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     settings = ["batch_size=4", "iterations=2", "validate_every=2", "crop_height=48", "crop_width=64"]
     assignments = [part for setting in settings for part in ("--set", setting)]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone",
-               "-m", "microbench", "train", "lpsnet-step-0", "--out", str(tmp_path / "run"), *assignments]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Written:") == 1
+    command = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone",
+               "-m", "microbench", "train", "lpsnet-step-0", "--out", tmp_path / "run", *assignments]  # fmt: skip
+    done = run_python(*command)
+    assert done.code == 0, done.err
+    assert done.out.count("Written:") == 1
     assert load_file(tmp_path / "run" / "network.safetensors")
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from commands import Ended, call_microbench
 
 from microbench.bundle import command as on_device
 from microbench.bundle.reader import open_bundle
@@ -22,7 +22,7 @@ from microbench.measure.record import Record
 from microbench.measure.workload import Workload, WorkloadSpec
 from microbench.report.dataframe import to_dataframe
 
-Microbench = Callable[..., tuple[int, str, str]]
+Microbench = Callable[..., Ended]
 
 HASTY = ["--runtime", "onnxruntime", "--ci", "0.9", "--budget", "0.05"]
 
@@ -62,24 +62,13 @@ class Broken(Tiny):
 
 
 @pytest.fixture
-def microbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Microbench:
-    """Runs the command in this process and an empty folder; gives exit code, output and errors."""
-    from microbench.cli import main
-
+def microbench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Microbench:
+    """Calls the command in an empty folder."""
     makers: dict[str, Any] = {**EXPERIMENTS._makers, "tiny": Tiny, "broken": Broken}
     monkeypatch.setattr(EXPERIMENTS, "_makers", makers)
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["microbench", *arguments])
-        with pytest.raises(SystemExit) as exit_info:
-            main()
-        shown = capsys.readouterr()
-        code = exit_info.value.code
-        assert isinstance(code, int)
-        return code, shown.out, shown.err
-
-    return run
+    return call_microbench
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Ended, run_python
 
 from microbench.bundle.writer import BundleWriter
 from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
@@ -36,8 +36,8 @@ try:
     runpy.run_module("microbench.measure", run_name="__main__", alter_sys=True)
 finally:
     import microbench
-    print("imported from", microbench.__file__, file=sys.stderr)
-    print("leaked", sorted(set(ABSENT) & set(sys.modules)), file=sys.stderr)
+    print("imported from", microbench.__file__, file=sys.err)
+    print("leaked", sorted(set(ABSENT) & set(sys.modules)), file=sys.err)
 """
 
 HASTY = ("--runtime", "onnxruntime", "--ci", "0.9", "--budget", "0.05")
@@ -60,12 +60,10 @@ def device(bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundle, tmp_path / "device", ignore=shutil.ignore_patterns("__pycache__")))
 
 
-def measure(device: Path, *arguments: str, python: str | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", WITHOUT_TORCH] if python is None else [python, "-m", "microbench.measure"]
-    environment = {**os.environ, "PYTHONPATH": str(device), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [*command, *arguments], cwd=device, env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+def measure(device: Path, *arguments: str, python: str | None = None) -> Ended:
+    command = ["-c", WITHOUT_TORCH] if python is None else ["-m", "microbench.measure"]
+    environment = {"PYTHONPATH": str(device), "PYTHONDONTWRITEBYTECODE": "1"}
+    return run_python(*command, *arguments, cwd=device, environment=environment, python=python or sys.executable)
 
 
 def records_file(device: Path) -> Path:
@@ -79,14 +77,14 @@ def bare_python() -> str:
     if python is None:
         pytest.skip("no Python without torch: let MICROBENCH_BARE_PYTHON name one that has numpy and onnxruntime")
     code = "import importlib.util as u, numpy, onnxruntime, sys; sys.exit(u.find_spec('torch') is not None)"
-    if subprocess.run([python, "-c", code], capture_output=True, check=False).returncode != 0:
+    if run_python("-c", code, python=python).code != 0:
         pytest.skip(f"{Path(python).name} lacks numpy or onnxruntime, or has torch")
     return python
 
 
-def check_measured(device: Path, done: subprocess.CompletedProcess[str]) -> None:
-    assert done.returncode == 0, done.stderr
-    shown: dict[str, Any] = json.loads(done.stdout)
+def check_measured(device: Path, done: Ended) -> None:
+    assert done.code == 0, done.err
+    shown: dict[str, Any] = json.loads(done.out)
     rows = {row["width"]: row for row in shown["records"]}
     assert set(rows) == {4, 5}
     for width, row in rows.items():
@@ -101,8 +99,8 @@ def check_measured(device: Path, done: subprocess.CompletedProcess[str]) -> None
 def test_a_bundle_is_timed_without_torch_or_this_project(device: Path) -> None:
     done = measure(device, ".", *HASTY, "--json")
     check_measured(device, done)
-    assert f"imported from {device / 'microbench' / '__init__.py'}" in done.stderr
-    assert "leaked []" in done.stderr
+    assert f"imported from {device / 'microbench' / '__init__.py'}" in done.err
+    assert "leaked []" in done.err
 
 
 def test_a_bundle_is_timed_by_a_python_that_has_no_torch(device: Path) -> None:
@@ -111,26 +109,26 @@ def test_a_bundle_is_timed_by_a_python_that_has_no_torch(device: Path) -> None:
 
 def test_a_table_and_the_way_home_are_printed(device: Path) -> None:
     done = measure(device, ".", *HASTY, "--only", "*/3-4/*")
-    assert done.returncode == 0, done.stderr
-    heading, row, *_ = done.stdout.splitlines()
+    assert done.code == 0, done.err
+    heading, row, *_ = done.out.splitlines()
     assert "latency ms" in heading
     assert row.startswith("sweep/conv3x3/3-4/8x8")
-    assert "3-5" not in done.stdout
-    assert f"microbench import {records_file(device).parent.name}" in done.stdout
-    assert "timing 100%" in done.stderr
+    assert "3-5" not in done.out
+    assert f"microbench import {records_file(device).parent.name}" in done.out
+    assert "timing 100%" in done.err
 
 
 def test_finished_rows_are_not_timed_again_and_a_torn_one_is(device: Path) -> None:
-    assert measure(device, ".", *HASTY).returncode == 0
+    assert measure(device, ".", *HASTY).code == 0
     path = records_file(device)
     whole = path.read_bytes()
-    assert measure(device, ".", *HASTY).returncode == 0
+    assert measure(device, ".", *HASTY).code == 0
     assert path.read_bytes() == whole
 
     path.write_bytes(whole[:-100])  # killed in the middle of the last line
     done = measure(device, ".", *HASTY)
-    assert done.returncode == 0
-    assert "dropped its torn last line" in done.stderr
+    assert done.code == 0
+    assert "dropped its torn last line" in done.err
     kept, renewed = path.read_bytes().splitlines()
     assert kept == whole.splitlines()[0]
     assert renewed != whole.splitlines()[1]
@@ -175,6 +173,6 @@ def test_a_damaged_bundle_ends_in_one_sentence_and_exit_code_2(device: Path) -> 
     model = next((device / "models").iterdir())
     model.write_bytes(model.read_bytes()[:-1])
     done = measure(device, ".", *HASTY)
-    assert done.returncode == 2
-    assert f"'models/{model.name}' is not as it was written" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert f"'models/{model.name}' is not as it was written" in done.err
+    assert "Traceback" not in done.err

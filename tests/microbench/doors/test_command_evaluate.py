@@ -2,44 +2,29 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from commands import call_microbench
 from PIL import Image
 
 import lpsnet
 from lpsnet.data import generated
 from lpsnet.evaluated import Evaluation
 from lpsnet.training import load_recipe
-from microbench import cli
 
 SMALL = lpsnet.Architecture((1, 1, 1, 1, 1), (4, 4, 8, 8, 8), (1, "1/2"))
 HEIGHT, WIDTH = 32, 48
 
 
-class Told:
-    """Runs the command line as a user does, and keeps what it printed."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def __call__(self, *arguments: object, code: int = 0) -> str:
-        self._monkeypatch.setattr(sys, "argv", ["microbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = self._capsys.readouterr()
-        assert ended.value.code == code, err
-        return out if code == 0 else err
-
-
-@pytest.fixture
-def microbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
-    return Told(monkeypatch, capsys)
+def microbench(*arguments: object, code: int = 0) -> str:
+    """What the command prints where it ends with the code."""
+    done = call_microbench(*arguments)
+    assert done.code == code, done.err
+    return done.out if code == 0 else done.err
 
 
 @pytest.fixture
@@ -75,7 +60,7 @@ def save(path: Path, classes: int, only: int | None = None) -> Path:
     return path
 
 
-def evaluated(microbench: Told, *arguments: object) -> dict[str, Any]:
+def evaluated(*arguments: object) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(microbench("evaluate", *arguments, "--json"))
     return document
 
@@ -83,9 +68,7 @@ def evaluated(microbench: Told, *arguments: object) -> dict[str, Any]:
 # Evaluate
 
 
-def test_the_table_names_every_class_and_what_the_mean_leaves_out(
-    microbench: Told, camvid: Path, tmp_path: Path
-) -> None:
+def test_the_table_names_every_class_and_what_the_mean_leaves_out(camvid: Path, tmp_path: Path) -> None:
     only_sky = save(tmp_path / "sky.safetensors", 11, only=0)
     out = tmp_path / "out"
     printed = microbench(
@@ -107,10 +90,8 @@ def test_the_table_names_every_class_and_what_the_mean_leaves_out(
     assert {path.name for path in out.iterdir()} == {"confusion.json", "confusions.npz", "panels.png"}
 
 
-def test_json_has_the_figures_and_what_they_come_from(
-    microbench: Told, weights: Path, camvid: Path, tmp_path: Path
-) -> None:
-    document = evaluated(microbench, weights, "--data-set", "camvid", "--data", camvid, "--device", "cpu")
+def test_json_has_the_figures_and_what_they_come_from(weights: Path, camvid: Path, tmp_path: Path) -> None:
+    document = evaluated(weights, "--data-set", "camvid", "--data", camvid, "--device", "cpu")
     folder = tmp_path / "evaluation-camvid-test-torch-fp32"
     assert {Path(file).parent for file in document["files"]} == {folder}
     assert document["images"] == 3
@@ -127,12 +108,10 @@ def test_json_has_the_figures_and_what_they_come_from(
 
 @pytest.mark.parametrize(("runtime", "precision"), [("onnxruntime", "fp32"), ("onnxruntime", "int8"),
                                                     ("openvino", "fp32"), ("torch-eager", "bf16")])  # fmt: skip
-def test_an_engine_is_judged_by_its_own_scores(
-    runtime: str, precision: str, microbench: Told, weights: Path, camvid: Path
-) -> None:
+def test_an_engine_is_judged_by_its_own_scores(runtime: str, precision: str, weights: Path, camvid: Path) -> None:
     common = (weights, "--data-set", "camvid", "--data", camvid)
-    exact = evaluated(microbench, *common)
-    document = evaluated(microbench, *common, "--runtime", runtime, "--precision", precision)
+    exact = evaluated(*common)
+    document = evaluated(*common, "--runtime", runtime, "--precision", precision)
     assert document["origin"].items() >= {"runtime": runtime, "precision": precision, "device": "cpu"}.items()
     moved = np.abs(np.subtract(document["counts"], exact["counts"])).sum() / 2 / exact["pixels"]
     assert moved < {"fp32": 0.005, "bf16": 0.1, "int8": 0.5}[precision]
@@ -141,22 +120,22 @@ def test_an_engine_is_judged_by_its_own_scores(
 
 
 def test_the_images_are_enlarged_as_in_the_training_whose_folder_the_weights_lie_in(
-    microbench: Told, weights: Path, camvid: Path
+    weights: Path, camvid: Path
 ) -> None:
     common = (weights, "--data-set", "camvid", "--data", camvid)
-    plain = evaluated(microbench, *common)
+    plain = evaluated(*common)
     recipe = load_recipe("generated").changed({"input_scale": "1.5"})
     weights.with_name("recipe.yaml").write_text(recipe.as_yaml())
-    enlarged = evaluated(microbench, *common)
+    enlarged = evaluated(*common)
     assert (plain["origin"]["input_scale"], enlarged["origin"]["input_scale"]) == ("1", "1.5")
     assert enlarged["counts"] != plain["counts"]
-    assert evaluated(microbench, *common, "--input-scale", 1)["counts"] == plain["counts"]
-    engine = evaluated(microbench, *common, "--runtime", "onnxruntime")
+    assert evaluated(*common, "--input-scale", 1)["counts"] == plain["counts"]
+    engine = evaluated(*common, "--runtime", "onnxruntime")
     assert np.abs(np.subtract(engine["counts"], enlarged["counts"])).sum() / 2 / plain["pixels"] < 0.005
 
 
 def test_without_weights_the_newest_run_is_judged_on_generated_scenes(
-    microbench: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(generated._COUNTS, "test", 2)  # drawing takes its time
@@ -169,9 +148,7 @@ def test_without_weights_the_newest_run_is_judged_on_generated_scenes(
     assert (tmp_path / "runs" / "newest" / "evaluation-generated-test-torch-fp32" / "panels.png").exists()
 
 
-def test_without_any_run_the_command_that_makes_one_is_named(
-    microbench: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_any_run_the_command_that_makes_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert microbench("evaluate", code=2) == (
         "microbench: no trained network is in runs/: give WEIGHTS, or first run `microbench train`.\n"
@@ -191,19 +168,19 @@ def test_without_any_run_the_command_that_makes_one_is_named(
         (["--data-set", "cityscapes", "--data", "."], "19 classes of data set 'cityscapes', not 11|cityscapes expects"),
     ],
 )
-def test_bad_input_is_one_sentence(arguments: list[str], sentence: str, microbench: Told, weights: Path) -> None:
+def test_bad_input_is_one_sentence(arguments: list[str], sentence: str, weights: Path) -> None:
     told = microbench("evaluate", weights, *arguments, code=2)
     assert any(part in told for part in sentence.split("|"))
     assert told.count("\n") == 1
     assert [path.name for path in weights.parent.iterdir()] == [weights.name]
 
 
-def test_results_that_cannot_be_written_are_told(microbench: Told, weights: Path, camvid: Path) -> None:
+def test_results_that_cannot_be_written_are_told(weights: Path, camvid: Path) -> None:
     common = ("--data-set", "camvid", "--data", camvid, "--out", weights / "out")
     assert microbench("evaluate", weights, *common, code=2).endswith("/out' cannot be made: Not a directory.\n")
 
 
-def test_weights_of_other_classes_are_refused(microbench: Told, camvid: Path, tmp_path: Path) -> None:
+def test_weights_of_other_classes_are_refused(camvid: Path, tmp_path: Path) -> None:
     other = save(tmp_path / "cityscapes.safetensors", 19)
     assert microbench("evaluate", other, "--data-set", "camvid", "--data", camvid, code=2) == (
         "microbench: weights must have the 11 classes of data set 'camvid', not 19.\n"
@@ -213,9 +190,7 @@ def test_weights_of_other_classes_are_refused(microbench: Told, camvid: Path, tm
 # Predict
 
 
-def test_every_image_of_a_folder_gets_a_mask_and_an_overlay(
-    microbench: Told, weights: Path, camvid: Path, tmp_path: Path
-) -> None:
+def test_every_image_of_a_folder_gets_a_mask_and_an_overlay(weights: Path, camvid: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     printed = microbench("predict", weights, camvid / "test", "--out", out)
     assert "3 images" in printed
@@ -229,7 +204,7 @@ def test_every_image_of_a_folder_gets_a_mask_and_an_overlay(
         assert overlay.mode == "RGB"
 
 
-def test_single_images_can_be_named_and_the_colours_chosen(microbench: Told, camvid: Path, tmp_path: Path) -> None:
+def test_single_images_can_be_named_and_the_colours_chosen(camvid: Path, tmp_path: Path) -> None:
     only_car = save(tmp_path / "car.safetensors", 19, only=13)
     images = [camvid / "test" / "1.png", camvid / "test" / "2.png"]
     told = json.loads(
@@ -251,9 +226,7 @@ def test_single_images_can_be_named_and_the_colours_chosen(microbench: Told, cam
         ("text.png", "cannot be read, it may be corrupt or cut short"),
     ],
 )
-def test_a_source_that_is_no_image_is_refused(
-    source: str, sentence: str, microbench: Told, weights: Path, tmp_path: Path
-) -> None:
+def test_a_source_that_is_no_image_is_refused(source: str, sentence: str, weights: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.png").write_text("not an image")
     told = microbench("predict", weights, tmp_path / source, "--out", tmp_path / "out", code=2)
@@ -261,14 +234,12 @@ def test_a_source_that_is_no_image_is_refused(
     assert told.count("\n") == 1
 
 
-def test_images_of_one_name_are_refused(microbench: Told, weights: Path, camvid: Path, tmp_path: Path) -> None:
+def test_images_of_one_name_are_refused(weights: Path, camvid: Path, tmp_path: Path) -> None:
     told = microbench("predict", weights, camvid / "test", camvid / "train", "--out", tmp_path / "out", code=2)
     assert "must have different names" in told
 
 
-def test_a_network_of_a_number_of_classes_that_no_data_set_has_is_refused(
-    microbench: Told, camvid: Path, tmp_path: Path
-) -> None:
+def test_a_network_of_a_number_of_classes_that_no_data_set_has_is_refused(camvid: Path, tmp_path: Path) -> None:
     odd = save(tmp_path / "odd.safetensors", 7)
     told = microbench("predict", odd, camvid / "test", "--out", tmp_path / "out", code=2)
     assert told == (

@@ -1,12 +1,11 @@
 """What a user of the `microbench` command sees."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import call_microbench, run_microbench
 
 SMALL = ["--block", "conv3x3:bare", "--width", "1..5", "--resolution", "8", "--ci", "0.5", "--budget", "0.1"]
 
@@ -16,11 +15,6 @@ RECORD_FIELDS = {
 }  # fmt: skip
 
 
-def microbench(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "microbench", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("results")
@@ -28,9 +22,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first_run(results: Path) -> dict[str, Any]:
-    done = microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here", "--json")
-    assert done.returncode == 0, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
+    done = call_microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here", "--json")
+    assert done.code == 0, done.err
+    document: dict[str, Any] = json.loads(done.out)
     return document
 
 
@@ -54,25 +48,25 @@ def test_figures_tables_and_records_are_written(first_run: dict[str, Any], resul
 
 def test_a_second_run_measures_nothing_anew_and_says_the_same(first_run: dict[str, Any], results: Path) -> None:
     before = (results / "here" / "sweep.jsonl").read_bytes()
-    done = microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here", "--json")
-    assert json.loads(done.stdout)["records"] == first_run["records"]
+    done = call_microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here", "--json")
+    assert json.loads(done.out)["records"] == first_run["records"]
     assert (results / "here" / "sweep.jsonl").read_bytes() == before
 
 
 def test_without_json_a_table_is_printed(first_run: dict[str, Any], results: Path) -> None:
     assert first_run
-    done = microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here")
-    assert done.returncode == 0
-    assert "latency ms" in done.stdout
-    assert "conv3x3:bare" in done.stdout
-    assert "sweep.svg" in done.stdout
+    done = call_microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here")
+    assert done.code == 0
+    assert "latency ms" in done.out
+    assert "conv3x3:bare" in done.out
+    assert "sweep.svg" in done.out
 
 
 def test_two_runs_are_compared_row_by_row(first_run: dict[str, Any], results: Path) -> None:
     assert first_run
     side = str(results / "here" / "sweep.jsonl")
-    done = microbench("compare", side, side, "--json", "--out", str(results / "compared"))
-    found = json.loads(done.stdout)
+    done = call_microbench("compare", side, side, "--json", "--out", str(results / "compared"))
+    found = json.loads(done.out)
     assert [row["sides"][1]["ratio"] for row in found["rows"]] == [1.0] * 5
     assert sorted(path.suffix for path in (results / "compared").iterdir()) == [".csv", ".md", ".png", ".svg"]
     assert sorted(found["files"]) == sorted(str(path) for path in (results / "compared").iterdir())
@@ -81,9 +75,9 @@ def test_two_runs_are_compared_row_by_row(first_run: dict[str, Any], results: Pa
 def test_a_row_that_cannot_be_built_is_told_and_the_others_are_measured(tmp_path: Path) -> None:
     # A ShuffleNet unit has two branches, so it cannot yield a single channel.
     choice = ["--block", "shufflenet", "--width", "1,2", "--resolution", "8", "--ci", "0.5", "--budget", "0.1"]
-    done = microbench("run", "sweep", *choice, "--results", str(tmp_path), "--json")
-    assert done.returncode == 1
-    narrow, wide = json.loads(done.stdout)["records"]
+    done = call_microbench("run", "sweep", *choice, "--results", str(tmp_path), "--json")
+    assert done.code == 1
+    narrow, wide = json.loads(done.out)["records"]
     assert narrow["latency_ms"] is None
     assert "out_channels" in narrow["error"]
     assert wide["error"] is None
@@ -119,34 +113,24 @@ BAD_INPUT = [
 
 @pytest.mark.parametrize(("arguments", "named"), BAD_INPUT, ids=[" ".join(arguments) for arguments, _ in BAD_INPUT])
 def test_bad_input_is_one_sentence_and_exit_code_2(
-    arguments: list[str],
-    named: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    arguments: list[str], named: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # In this process: an interpreter that imports torch takes seconds to start.
-    from microbench.cli import main
-
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["microbench", *arguments])
-    with pytest.raises(SystemExit) as exit_info:
-        main()
-    assert exit_info.value.code == 2
-    sentence = capsys.readouterr().err
-    assert sentence.startswith("microbench: ")
-    assert sentence.count("\n") == 1
-    assert named in sentence
-    assert "Traceback" not in sentence
+    done = call_microbench(*arguments)
+    assert done.code == 2
+    assert done.err.startswith("microbench: ")
+    assert done.err.count("\n") == 1
+    assert named in done.err
+    assert "Traceback" not in done.err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_results_folder_that_is_a_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("not a folder")
-    done = microbench("run", "figure4", "--results", str(tmp_path / "results"))
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "cannot be written" in done.stderr
+    done = call_microbench("run", "figure4", "--results", str(tmp_path / "results"))
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert "cannot be written" in done.err
     assert (tmp_path / "results").read_text() == "not a folder"
 
 
@@ -154,18 +138,19 @@ def test_a_foreign_records_file_is_refused_and_left_alone(tmp_path: Path) -> Non
     foreign = tmp_path / "m" / "figure4.jsonl"
     foreign.parent.mkdir()
     foreign.write_text('{"name": "of another program"}\n')
-    done = microbench("run", "figure4", "--results", str(tmp_path), "--machine", "m")
-    assert done.returncode == 2
-    assert "line 1, is not a record of this program" in done.stderr
+    done = call_microbench("run", "figure4", "--results", str(tmp_path), "--machine", "m")
+    assert done.code == 2
+    assert "line 1, is not a record of this program" in done.err
     assert foreign.read_text() == '{"name": "of another program"}\n'
 
 
+@pytest.mark.subprocess
 def test_the_doctor_says_what_is_there_and_how_to_get_what_is_not() -> None:
-    done = microbench("doctor")
-    assert done.returncode == 0
-    assert "onnxruntime" in done.stdout
-    assert "to install:" in done.stdout
-    document = json.loads(microbench("doctor", "--json").stdout)
+    done = run_microbench("doctor")
+    assert done.code == 0
+    assert "onnxruntime" in done.out
+    assert "to install:" in done.out
+    document = json.loads(call_microbench("doctor", "--json").out)
     states = {(state["runtime"], state["device"]): state for state in document["runtimes"]}
     assert states["onnxruntime", "cpu"]["missing"] is None
     assert all(state["missing"] is None or state["install"] for state in document["runtimes"])
@@ -175,21 +160,15 @@ def test_a_network_is_exported(tmp_path: Path) -> None:
     import onnx
 
     path = tmp_path / "s.onnx"
-    done = microbench("export", "lpsnet-step-0", str(path), "--size", "64x128", "--classes", "11")
-    assert done.returncode == 0, done.stderr
+    done = call_microbench("export", "lpsnet-step-0", str(path), "--size", "64x128", "--classes", "11")
+    assert done.code == 0, done.err
     (output,) = onnx.load(path).graph.output
     # N0 sees half the image, and its stages divide that by 16.
     assert [dimension.dim_value for dimension in output.type.tensor_type.shape.dim] == [1, 11, 2, 4]
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "sweep"], ["run", "table2"], ["compare"], ["export"]])
-def test_help_is_there_for_every_command(
-    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from microbench.cli import main
-
-    monkeypatch.setattr(sys, "argv", ["microbench", *arguments, "--help"])
-    with pytest.raises(SystemExit) as exit_info:
-        main()
-    assert exit_info.value.code == 0
-    assert "Usage: " in capsys.readouterr().out
+def test_help_is_there_for_every_command(arguments: list[str]) -> None:
+    done = call_microbench(*arguments, "--help")
+    assert done.code == 0
+    assert "Usage: " in done.out

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from commands import Ended, call_microbench
 
 from microbench import studies
-from microbench.cli import cli
-from microbench.errors import InputError
 from microbench.experiments import EXPERIMENTS
 from microbench.studies.recorded import read_recorded
 
@@ -21,8 +19,8 @@ MACHINE = "xeon-2-cores"
 LARGEST_BYTES = 1_500_000
 
 
-def report(results: Path, *options: str) -> Result:
-    return CliRunner().invoke(cli, ["report", "--results", str(results), *options], catch_exceptions=False)
+def report(results: Path, *options: str) -> Ended:
+    return call_microbench("report", "--results", results, *options)
 
 
 def data_of(path: Path) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("copy") / "results"
     shutil.copytree(COMMITTED, folder)
     done = report(folder, "--machine", MACHINE)
-    assert done.exit_code == 0, done.output
+    assert done.code == 0, done.err
     return folder
 
 
@@ -128,16 +126,16 @@ def test_an_experiment_without_records_is_named_with_the_command_that_measures_i
     for name in names:
         (copied / MACHINE / f"{name}.jsonl").unlink()
     done = report(copied, "--machine", MACHINE)
-    assert done.exit_code == 0, done.output
+    assert done.code == 0, done.err
     for name in names:
         command = f"microbench run {name} --machine {MACHINE}"
-        assert command in " ".join(done.output.split())
+        assert command in " ".join(done.out.split())
         assert f"<code>{command}</code>" in (copied / MACHINE / "report.html").read_text("utf-8")
 
 
 def test_without_ceilings_there_is_no_roofline(copied: Path) -> None:
     (copied / MACHINE / "ceilings.jsonl").unlink()
-    assert report(copied, "--machine", MACHINE).exit_code == 0
+    assert report(copied, "--machine", MACHINE).code == 0
     sections = data_of(copied / MACHINE / "report.html")["machines"][0]["sections"]
     assert "roofline" not in sections
     assert sections["ceilings"]["missing"]["command"] == f"microbench run ceilings --machine {MACHINE}"
@@ -146,7 +144,7 @@ def test_without_ceilings_there_is_no_roofline(copied: Path) -> None:
 def test_json_holds_verdicts_and_tables(results: Path, tmp_path: Path) -> None:
     out = tmp_path / "there.html"
     done = report(results, "--machine", MACHINE, "--machine", "xeon-2-cores-again", "--json", "--out", str(out))
-    document = json.loads(done.stdout)
+    document = json.loads(done.out)
     assert document["report"] == str(out)
     assert [machine["name"] for machine in document["machines"]] == [MACHINE, "xeon-2-cores-again"]
     verdicts = document["machines"][1]["verdicts"]["onnxruntime fp32"]
@@ -162,16 +160,18 @@ def test_run_all_ends_with_the_report(copied: Path, monkeypatch: pytest.MonkeyPa
     names = [name for name in EXPERIMENTS.names if name != "sweep"]
     found = read_recorded(names, copied / MACHINE).records
     monkeypatch.setattr(studies.run, "run_experiments", lambda *_: found)
-    done = CliRunner().invoke(
-        cli, ["run", "all", "--results", str(copied), "--machine", MACHINE], catch_exceptions=False
-    )
-    assert done.exit_code == 0, done.output
-    assert f"Report: {copied / MACHINE / 'report.html'}" in done.output
+    done = call_microbench("run", "all", "--results", copied, "--machine", MACHINE)
+    assert done.code == 0, done.err
+    assert f"Report: {copied / MACHINE / 'report.html'}" in done.out
     assert set(data_of(copied / MACHINE / "report.html")["machines"][0]["sections"]) == {*names, "roofline"}
 
 
 def test_bad_input_is_one_sentence(results: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"machine 'nowhere' has no records in .*microbench run all --machine nowhere"):
-        report(results, "--machine", "nowhere")
-    with pytest.raises(InputError, match=r"out .* cannot be written: "):
-        report(results, "--machine", MACHINE, "--out", str(tmp_path / "no" / "folder.html"))
+    nowhere = report(results, "--machine", "nowhere")
+    assert nowhere.code == 2
+    assert re.fullmatch(
+        r"microbench: machine 'nowhere' has no records in .*microbench run all --machine nowhere.*\n", nowhere.err
+    )
+    refused = report(results, "--machine", MACHINE, "--out", str(tmp_path / "no" / "folder.html"))
+    assert refused.code == 2
+    assert re.fullmatch(r"microbench: out .* cannot be written: .*\n", refused.err)

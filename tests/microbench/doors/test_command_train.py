@@ -1,18 +1,12 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import run_microbench
 
 from lpsnet.training import load_recipe
 
 SMALL = ("crop_height=32", "crop_width=48", "batch_size=2", "iterations=2", "validate_every=2", "precision=fp32")
-
-
-def microbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "microbench", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=240)
 
 
 def small() -> list[str]:
@@ -20,20 +14,20 @@ def small() -> list[str]:
 
 
 def test_a_run_is_trained_and_then_evaluated_without_an_argument(tmp_path: Path) -> None:
-    trained = microbench("train", "lpsnet-step-0", *small(), "--json", cwd=tmp_path)
-    assert trained.returncode == 0, trained.stderr
-    weights = Path(json.loads(trained.stdout)["weights"])
+    trained = run_microbench("train", "lpsnet-step-0", *small(), "--json", cwd=tmp_path)
+    assert trained.code == 0, trained.err
+    weights = Path(json.loads(trained.out)["weights"])
     assert weights == Path("runs", "generated-lpsnet-step-0-seed0", "network.safetensors")
-    evaluated = microbench("evaluate", "--json", cwd=tmp_path)
-    assert evaluated.returncode == 0, evaluated.stderr
-    assert json.loads(evaluated.stdout)["data_set"] == "generated"
+    evaluated = run_microbench("evaluate", "--json", cwd=tmp_path)
+    assert evaluated.code == 0, evaluated.err
+    assert json.loads(evaluated.out)["data_set"] == "generated"
 
 
 def test_a_recorded_run_lands_in_the_results(tmp_path: Path) -> None:
     changes = dict(setting.split("=") for setting in SMALL)
     (tmp_path / "mine.yaml").write_text(load_recipe("generated").changed(changes).as_yaml())
-    done = microbench("train", "lpsnet-step-0", "--recipe", "mine.yaml", "--record", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = run_microbench("train", "lpsnet-step-0", "--recipe", "mine.yaml", "--record", cwd=tmp_path)
+    assert done.code == 0, done.err
     folder = tmp_path / "results" / "accuracy" / "mine" / "lpsnet-step-0" / "seed0"
     names = {path.name for path in folder.iterdir()}
     assert names >= {
@@ -58,7 +52,7 @@ def test_a_recorded_run_lands_in_the_results(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: list[str], sentence: str) -> None:
-    done = microbench("train", *arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    done = run_microbench("train", *arguments, cwd=tmp_path)
+    assert done.code == 2
+    assert sentence in done.err
+    assert len(done.err.strip().splitlines()) == 1

@@ -1,18 +1,19 @@
 """What a user of `pytest --benchmark-only` sees."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import Ended, run_python
 
 ROOT = Path(__file__).parents[3]
 
 
-def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "microbench/benchmarks", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
+pytestmark = pytest.mark.subprocess
+
+
+def run_pytest(*arguments: str) -> Ended:
+    return run_python("-m", "pytest", "microbench/benchmarks", "-p", "no:cacheprovider", *arguments, cwd=ROOT)
 
 
 def test_benchmarks_have_their_costs_and_efficiency_in_the_json(tmp_path: Path) -> None:
@@ -21,7 +22,7 @@ def test_benchmarks_have_their_costs_and_efficiency_in_the_json(tmp_path: Path) 
         "--benchmark-only", "-k", "figure4", "--runtime", "onnxruntime", "--runtime", "openvino",
         "--benchmark-max-time=0.05", "--benchmark-min-rounds=3", f"--benchmark-json={report}",
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    assert done.code == 0, done.out
     timed = {
         (b["extra_info"]["runtime"], b["extra_info"]["block"]): b for b in json.loads(report.read_text())["benchmarks"]
     }
@@ -39,13 +40,13 @@ def test_benchmarks_have_their_costs_and_efficiency_in_the_json(tmp_path: Path) 
 
 def test_plain_pytest_times_nothing() -> None:
     done = run_pytest("--collect-only", "-q")
-    assert "bench_" not in done.stdout.replace("microbench", "")
-    assert "deselected" in done.stdout
+    assert "bench_" not in done.out.replace("microbench", "")
+    assert "deselected" in done.out
 
 
 @pytest.mark.parametrize(("option", "value"), [("--runtime", "caffe"), ("--precision", "fp8"), ("--device", "tpu")])
 def test_an_unknown_choice_is_refused_before_anything_runs(option: str, value: str) -> None:
     done = run_pytest("--benchmark-only", option, value)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert value in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert value in done.err
+    assert "Traceback" not in done.err

@@ -1,10 +1,10 @@
 """Models in an empty folder, and the command as a user calls it."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import call_microbench
 from fake_gate import FakeProcesses, Microbench, WriteModel, chain
 
 
@@ -22,22 +22,10 @@ def write_model(tmp_path: Path) -> WriteModel:
 
 
 @pytest.fixture
-def microbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Microbench:
-    """Runs the command in this process and an empty folder; gives exit code, output and errors."""
-    from microbench.cli import main
-
+def microbench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Microbench:
+    """Calls the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["microbench", *arguments])
-        with pytest.raises(SystemExit) as exit_info:
-            main()
-        shown = capsys.readouterr()
-        code = exit_info.value.code
-        assert isinstance(code, int)
-        return code, shown.out, shown.err
-
-    return run
+    return call_microbench
 
 
 @pytest.fixture

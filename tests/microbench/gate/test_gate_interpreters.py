@@ -1,11 +1,11 @@
 """A side's own interpreter needs NumPy and the runtime alone."""
 
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+from commands import output_of
 
 import microbench.gate
 
@@ -27,8 +27,7 @@ def test_what_a_process_runs_reads_on_python_3_9() -> None:
 
 def test_a_process_imports_of_this_project_what_lies_below_and_of_its_own_room_those_files_alone() -> None:
     code = "import sys, microbench.gate.worker; print(*sorted(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    modules = done.stdout.split()
+    modules = output_of(code).split()
     assert {name for name in modules if name.startswith("microbench.gate.")} == {
         f"microbench.gate.{name}" for name in RUN_BY_ANY_INTERPRETER if name != "__init__"
     }

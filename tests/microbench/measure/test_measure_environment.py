@@ -8,11 +8,11 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import output_of
 
 import microbench
 from microbench.measure import environment
@@ -133,8 +133,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 def commit_told_in(folder: Path) -> str:
     code = "from microbench.measure.environment import fingerprint; print(fingerprint().commit)"
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    return output_of(code, cwd=folder).strip()
 
 
 def test_outside_a_checkout_there_is_no_commit(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 import doctest
 import errno
 import os
-import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import output_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -149,8 +148,7 @@ else:
 """
 
     def answer() -> str:
-        done = subprocess.run([sys.executable, "-c", other], check=True, capture_output=True, text=True)
-        return done.stdout.strip()
+        return output_of(other).strip()
 
     appender, _ = open_for_appending(path, NOTES)
     with appender:
@@ -206,8 +204,7 @@ try:
 except InputError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "cannot be written" in done.stdout
+    assert "cannot be written" in output_of(code)
     assert path.read_bytes() == encode_line(document_of("a"))
 
 

@@ -6,13 +6,12 @@ import json
 import os
 import signal
 import string
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import output_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -358,8 +357,7 @@ try:
 except InputError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "cannot be written" in done.stdout
+    assert "cannot be written" in output_of(code)
     assert read_records(path) == [record("a")]
 
 

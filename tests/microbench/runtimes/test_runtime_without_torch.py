@@ -1,12 +1,11 @@
 """The instrument times a stored model where neither torch nor any tool of the upper floors can be imported."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
+from commands import output_of
 from torch import nn
 
 from microbench.models.build import build_workload
@@ -98,12 +97,8 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     workload = build_workload("stored", lambda: nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()), (1, 4, 8, 8))
     (folder / "model.onnx").write_bytes(workload.onnx_model)
     np.savez(folder / "arrays.npz", input=workload.inputs["input"], reference=workload.reference[0])
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder), json.dumps(ABSENT)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(output_of(PROGRAM, folder, json.dumps(ABSENT)))
     assert (folder / "stored.jsonl").stat().st_size > 0
-    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 

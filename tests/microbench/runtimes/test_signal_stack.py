@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import run_python
 
 from microbench.runtimes import signal_stack
 from microbench.runtimes.signal_stack import unchanged_signal_stack
@@ -156,16 +155,9 @@ while sessions:
 
 
 def lines_of(program: str, *arguments: str, **environment: str) -> list[Any]:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-    )
-    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout[-500:]}\n{done.stderr[-2000:]}"
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    done = run_python("-W", "ignore", "-c", program, *arguments, environment=environment)
+    assert done.code == 0, f"exit code {done.code}\n{done.out[-500:]}\n{done.err[-2000:]}"
+    return [json.loads(line) for line in done.out.splitlines()]
 
 
 def orders(models: str) -> Iterator[str]:
@@ -253,14 +245,8 @@ def test_a_sweep_with_openvino_that_is_stopped_ends_with_exit_code_130(
         "run", "sweep", "--runtime", "openvino", "--block", "conv3x3:bare", "--width", "1..4", "--resolution", "8",
         "--ci", "0.5", "--budget", "0.1", "--results", str(tmp_path), "--machine", "here",
     ]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", STOPPED_SWEEP, after, str(count), *command],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 130, done.stderr
+    done = run_python("-c", STOPPED_SWEEP, after, count, *command)
+    assert done.code == 130, done.err
     records = tmp_path / "here" / "sweep.jsonl"
     assert len(records.read_text().splitlines() if records.exists() else []) == kept
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A chosen results folder name, say: make reproduce RUN="--machine my-board --runtime openvino"
 RUN ?=
 
-.PHONY: setup test check gate reproduce benchmark docs
+.PHONY: setup test-fast test test-slow check gate reproduce benchmark docs
 
 setup: $(VENV)/installed
 
@@ -19,8 +19,22 @@ $(VENV)/installed: pyproject.toml constraints.txt
 reproduce: setup
 	$(BIN)/microbench run all $(RUN)
 
+# Tests in two processes side by side. The slow ones run alone, as some of them time what they start.
+PYTEST := $(BIN)/pytest --quiet --durations=10
+SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
+COVERAGE := $(foreach package,blocks interactions lpsnet microbench,--cov=$(package)) --cov-report=term:skip-covered
+
+# While you change something: what needs no process of its own and no browser. Under 90 seconds on two cores.
+test-fast: setup
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not slow and not subprocess and not browser"
+
+# Before each commit: all but the slow ones. Under 8 minutes on two cores.
 test: setup
-	$(BIN)/pytest
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not slow" $(COVERAGE)
+
+# What `make test` leaves out: killed runs, real gates, trainings, compilers. Under 30 minutes on two cores.
+test-slow: setup
+	$(PYTEST) -m slow
 
 # What CI checks besides the tests.
 check: setup

@@ -113,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="intervals three times as wide")
     parser.add_argument("--fresh", action="store_true", help="measure again what is recorded already")
     parser.add_argument(
+        "--memory",
+        dest="memory_gib",
+        type=float,
+        help="what the models loaded at the same time may take, in GiB [default: 1.5, or half of what is available]",
+    )
+    parser.add_argument(
         "--only",
         action="append",
         metavar="PATTERN",
@@ -151,6 +157,7 @@ def _measure(options: argparse.Namespace) -> int:
         row_budget_s=options.row_budget_s,
         quick=options.quick,
         fresh=options.fresh,
+        memory_gib=options.memory_gib,
     )
     records = _records(bundle, options.only or ["*"], settings)
     if options.as_json:

@@ -118,6 +118,8 @@ class Diagnostics:
     """Windows that were discarded because the GPU held its clock down; None where the device does not tell."""
     throttling: Optional[str] = None
     """Why it did, e.g. "power cap"."""
+    peak_resident_bytes: Optional[int] = None
+    """The most memory that the measuring process had held by the end of the row, all rows loaded with it included."""
 
     def reasons(self, *, single_threaded: bool, by_device: bool = False) -> tuple[str, ...]:
         """Which diagnostics are beyond their limits, with their values; empty if none is.

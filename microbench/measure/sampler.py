@@ -2,13 +2,15 @@
 
 The run is cut into generations. In each, every unfinished row is loaded anew (the memory layout moves a small
 convolution by several percent from load to load, so one load is one draw) and warmed up, and then all rows are timed
-in rounds, one window a row a round, in random order. A row ends when its confidence interval is within the target, or
-its time is up.
+in rounds, one window a row a round, in random order. Where the rows take more memory than they may, a generation is
+cut into groups of rows that are loaded together, another cut in each generation; see `microbench.measure.grouping`. A
+row ends when its confidence interval is within the target, or its time is up.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import math
 import time
@@ -18,7 +20,9 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 import numpy as np
 
 from microbench.errors import InputError
+from microbench.measure.grouping import MemoryBudget, Orders
 from microbench.measure.measurement import Generation, Measurement, independent_samples, is_precise, summarize
+from microbench.measure.memory import default_limit_bytes, peak_resident_bytes, return_freed_memory
 from microbench.measure.noise import Counters, Diagnostics, Shares
 from microbench.measure.session import Reading, Session
 from microbench.measure.statistics import median_interval, spread
@@ -76,6 +80,10 @@ class Row:
     """Loads beyond this many are spared: compiling may take a minute. The last session is then kept."""
     min_builds: int = 1
     """At least so many generations are taken, however short the time: each of the first is a build of its own."""
+    compared_in: str = ""
+    """The set of rows that it is compared with: these are loaded together as far as memory allows."""
+    estimated_bytes: int = 0
+    """What a session of it may take of the host's memory at most; its first load shows what it does take."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,11 @@ class _Progress:
             self.shares.append(shares)
             self.readings = []
 
+    @property
+    def keeps_session(self) -> bool:
+        """Whether the session is too dear to be loaded once more, and stays."""
+        return self.row.max_loads is not None and self.loads >= self.row.max_loads
+
     def close(self) -> None:
         if self.session is not None:
             # A runtime that cannot free its session does not take the row's samples, or the other rows, with it.
@@ -132,6 +145,7 @@ def sample(
     policy: Policy,
     on_outcome: Callable[[Row, Outcome], None],
     on_progress: Callable[[float], None] = lambda _: None,
+    memory: Optional[MemoryBudget] = None,
 ) -> None:
     """Time the rows side by side.
 
@@ -140,75 +154,103 @@ def sample(
         policy: how long and how finely.
         on_outcome: called once a row, as soon as the row is done, so that it can be kept.
         on_progress: called with the share of the work that is surely done, 0 to 1.
+        memory: what the sessions may take at the same time; if None, `default_limit_bytes()`.
     """
+    memory = memory or MemoryBudget(default_limit_bytes())
     # A collection in the middle of a window would be timed with it.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        _run_generations([_Progress(row) for row in rows], policy, on_outcome, on_progress)
+        done = 0
+        for part in _parts(rows, memory.limit_bytes):
+            on_part = functools.partial(_report, on_progress, done / len(rows), len(part) / len(rows))
+            _Sampling(part, policy, memory, on_outcome, on_part).run()
+            done += len(part)
     finally:
         if collecting:
             gc.enable()
 
 
-def _run_generations(
-    active: list[_Progress],
-    policy: Policy,
-    on_outcome: Callable[[Row, Outcome], None],
-    on_progress: Callable[[float], None],
-) -> None:
-    rng = np.random.default_rng(policy.seed)
-    rows = len(active)
-    generation = 0
-    while active:
-        start = Counters.now()
-        active = _attempt(active, lambda progress: _load(progress, rng), on_outcome)
-        active = _attempt(active, lambda progress: _warm_up(progress, policy), on_outcome)
-        for _ in range(policy.rounds_per_generation):
-            shuffled = [active[i] for i in rng.permutation(len(active))]
-            active = _attempt(shuffled, _take_window, on_outcome)
-        shares = Shares.between(start, Counters.now())
-        unfinished = []
-        for progress in active:
-            progress.end_generation(generation, shares)
-            if _is_done(progress, policy):
-                on_outcome(progress.row, _finish(progress, policy))
-            else:
-                unfinished.append(progress)
-        active = unfinished
-        generation += 1
-        on_progress(1 - len(active) / rows * (1 - min(generation / policy.min_generations, 0.9)))
+def _report(on_progress: Callable[[float], None], done: float, portion: float, share: float) -> None:
+    on_progress(done + portion * share)
 
 
-def _attempt(
-    active: list[_Progress], step: Callable[[_Progress], None], on_outcome: Callable[[Row, Outcome], None]
-) -> list[_Progress]:
-    """Do `step` for every row; one that fails ends with its error, and the others go on."""
-    alive = []
-    for progress in active:
-        try:
-            step(progress)
-        except Exception as error:  # whatever a runtime throws is that row's outcome
-            progress.close()
-            on_outcome(progress.row, Failure(one_line(error)))
-        else:
-            alive.append(progress)
-    return alive
+def _parts(rows: Sequence[Row], limit_bytes: int) -> list[list[Row]]:
+    """Rows whose last session is kept cannot take turns in memory: no more of them at a time than the limit bears."""
+    parts: list[list[Row]] = []
+    kept_bytes = 0
+    for row in rows:
+        needed = row.estimated_bytes if row.max_loads is not None else 0
+        if not parts or (needed and kept_bytes + needed > limit_bytes):
+            parts.append([])
+            kept_bytes = 0
+        parts[-1].append(row)
+        kept_bytes += needed
+    return parts
 
 
-def one_line(error: BaseException) -> str:
-    """The error as one line for a record: its kind and the start of its message."""
-    text = " ".join(str(error).split()) or "no message"
-    return f"{type(error).__name__}: {text[:500]}"
+class _Sampling:
+    """The sampling of rows that can be compared, from their first load to their outcomes."""
 
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        policy: Policy,
+        memory: MemoryBudget,
+        on_outcome: Callable[[Row, Outcome], None],
+        on_progress: Callable[[float], None],
+    ) -> None:
+        self._rows = len(rows)
+        self._active = [_Progress(row) for row in rows]
+        self._policy = policy
+        self._memory = memory
+        self._on_outcome = on_outcome
+        self._on_progress = on_progress
+        self._rng = np.random.default_rng(policy.seed)
+        self._orders = Orders(self._rng)
 
-def _load(progress: _Progress, rng: np.random.Generator) -> None:
-    """Load the row's model anew, unless that is too dear."""
-    row = progress.row
-    if progress.session is None or row.max_loads is None or progress.loads < row.max_loads:
+    def run(self) -> None:
+        """Take generations until no row is left."""
+        generation = 0
+        while self._active:
+            waiting = self._orders.next(self._active, lambda p: p.row.key, lambda p: p.row.compared_in)
+            self._active = []
+            divided = False
+            while waiting:
+                group, waiting = self._load_group(waiting)
+                divided = divided or bool(waiting)
+                unfinished = self._sample_group(group, generation)
+                self._active += unfinished
+                if divided:
+                    self._free([progress for progress in unfinished if not progress.keeps_session])
+            generation += 1
+            floor = min(generation / self._policy.min_generations, 0.9)
+            self._on_progress(1 - len(self._active) / self._rows * (1 - floor))
+
+    def _load_group(self, waiting: list[_Progress]) -> tuple[list[_Progress], list[_Progress]]:
+        """Load rows from the front of the queue until the next would not fit; these, and those that still wait."""
+        group: list[_Progress] = []
+        for place, progress in enumerate(waiting):
+            if (
+                group
+                and progress.session is None
+                and not self._memory.has_room(progress.row.key, progress.row.estimated_bytes)
+            ):
+                return group, waiting[place:]
+            group += self._attempt([progress], self._load)
+        return group, []
+
+    def _load(self, progress: _Progress) -> None:
+        """Load the row's model anew, unless that is too dear."""
+        if progress.session is not None and progress.keeps_session:
+            return
+        row = progress.row
+        seed = int(self._rng.integers(2**31))
         # The new session is loaded before the old one is freed: else it would be given the same memory again.
+        if progress.session is not None and not self._memory.has_room(row.key, row.estimated_bytes):
+            self._close(progress)
         replaced = progress.session
-        progress.session = row.load(int(rng.integers(2**31)))
+        progress.session = self._memory.loading(row.key, row.estimated_bytes, lambda: row.load(seed))
         progress.loads += 1
         if replaced is not None:
             replaced.close()
@@ -217,6 +259,55 @@ def _load(progress: _Progress, rng: np.random.Generator) -> None:
             description = progress.session.describe()
             if description is not None:
                 progress.builds[progress.session.build] = description
+
+    def _sample_group(self, group: list[_Progress], generation: int) -> list[_Progress]:
+        """Take a generation of rows that are loaded; those that are not finished."""
+        start = Counters.now()
+        group = self._attempt(group, lambda progress: _warm_up(progress, self._policy))
+        for _ in range(self._policy.rounds_per_generation):
+            shuffled = [group[i] for i in self._rng.permutation(len(group))]
+            group = self._attempt(shuffled, _take_window)
+        shares = Shares.between(start, Counters.now())
+        unfinished = []
+        for progress in group:
+            progress.end_generation(generation, shares)
+            if _is_done(progress, self._policy):
+                outcome = _outcome(progress, self._policy)
+                self._close(progress)
+                self._on_outcome(progress.row, outcome)
+            else:
+                unfinished.append(progress)
+        return unfinished
+
+    def _attempt(self, group: list[_Progress], step: Callable[[_Progress], None]) -> list[_Progress]:
+        """Do `step` for every row; one that fails ends with its error, and the others continue."""
+        alive = []
+        for progress in group:
+            try:
+                step(progress)
+            except Exception as error:  # whatever a runtime throws is that row's outcome
+                self._close(progress)
+                self._on_outcome(progress.row, Failure(one_line(error)))
+            else:
+                alive.append(progress)
+        return alive
+
+    def _free(self, group: list[_Progress]) -> None:
+        """Close the sessions of a group, so that the next one has their memory."""
+        for progress in group:
+            self._close(progress)
+        gc.collect()
+        return_freed_memory()
+
+    def _close(self, progress: _Progress) -> None:
+        progress.close()
+        self._memory.freed(progress.row.key)
+
+
+def one_line(error: BaseException) -> str:
+    """The error as one line for a record: its kind and the start of its message."""
+    text = " ".join(str(error).split()) or "no message"
+    return f"{type(error).__name__}: {text[:500]}"
 
 
 def _warm_up(progress: _Progress, policy: Policy) -> None:
@@ -268,11 +359,9 @@ def _is_done(progress: _Progress, policy: Policy) -> bool:
     return is_precise(median_interval(independent_samples(progress.generations)), policy.ci_target)
 
 
-def _finish(progress: _Progress, policy: Policy) -> Outcome:
+def _outcome(progress: _Progress, policy: Policy) -> Outcome:
     assert progress.session is not None
     single_threaded = not progress.session.worker_threads
-    max_sm_clock_mhz = progress.session.max_sm_clock_mhz
-    progress.close()
     readings = [reading for generation in progress.generations for reading in generation.readings]
     if len(progress.generations) < _FEWEST_GENERATIONS:
         discarded = len(progress.discarded)
@@ -290,9 +379,10 @@ def _finish(progress: _Progress, policy: Policy) -> Outcome:
         steal_share=_mean([s.steal_share for s in progress.shares]),
         spread_between_builds=round(spread(by_build), 4) if progress.generations[0].build is not None else None,
         sm_clock_mhz=float(np.median(clocks)) if clocks else None,
-        max_sm_clock_mhz=max_sm_clock_mhz,
+        max_sm_clock_mhz=progress.session.max_sm_clock_mhz,
         throttled_windows=len(progress.discarded) if clocks or progress.discarded else None,
         throttling=_throttling(progress),
+        peak_resident_bytes=peak_resident_bytes(),
     )
     return summarize(
         tuple(progress.generations),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from microbench.measure.workload import Workload
@@ -15,6 +17,9 @@ from microbench.models.deploy import deployed, initialize
 from microbench.models.export import to_onnx
 
 _SEED = 20220727
+
+_INPUTS: weakref.WeakValueDictionary[tuple[int, ...], NDArray[np.float32]] = weakref.WeakValueDictionary()
+"""By shape: the networks of a table read the same image, which is held once."""
 
 
 def build_workload(
@@ -41,8 +46,8 @@ def build_workload(
         torch.manual_seed(_SEED)  # `initialize` leaves biases as the module drew them
         module = make().eval()
     initialize(module, _SEED)
-    values = np.random.default_rng(_SEED).standard_normal(input_shape, dtype=np.float32)
-    argument = torch.from_numpy(values)
+    values = _random_normal(input_shape)
+    argument = torch.tensor(values)
     with torch.no_grad():
         reference = module(argument)
         folded = deployed(module)
@@ -59,3 +64,12 @@ def build_workload(
         whole_network=whole_network,
         random_weights=True,
     )
+
+
+def _random_normal(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    values = _INPUTS.get(shape)
+    if values is None:
+        values = np.random.default_rng(_SEED).standard_normal(shape, dtype=np.float32)
+        values.flags.writeable = False  # it is other workloads' too
+        _INPUTS[shape] = values
+    return values

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Iterator, Sequence, Union
+from typing import Callable, Iterator, Optional, Sequence, Union
 
 from microbench.measure.environment import fingerprint
+from microbench.measure.grouping import MemoryBudget
 from microbench.measure.measurement import Measurement
+from microbench.measure.memory import default_limit_bytes, return_freed_memory
 from microbench.measure.record import Configuration, Record, row_key
 from microbench.measure.sampler import Failure, Outcome, Policy, Row, one_line, sample
 from microbench.measure.session import Session
@@ -19,7 +21,7 @@ from microbench.measure.workload import Workload, WorkloadSpec
 from microbench.runtimes import Runtime
 
 MAX_INTERLEAVED_ROWS = 96
-"""Rows sampled side by side; a larger plan is cut into parts of neighbours, so that memory and a kill cost little."""
+"""Rows sampled side by side; a larger plan is cut into parts of neighbours, so that a kill costs little."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Plan:
     """The machine's results folder."""
     fresh: bool = False
     """Measure also what is recorded already."""
+    memory_bytes: Optional[int] = None
+    """What the models that are loaded at the same time may take; if None, see `measure.memory.default_limit_bytes`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def run(plan: Plan, on_progress: Callable[[str, float], None] = lambda *_: None)
         }
         missing = [row for row in rows if plan.fresh or not _is_recorded(row, stores, plan.policy)]
         for part in _parts(missing):
-            _measure(part, stores, plan.policy, on_progress)
+            _measure(part, stores, plan, on_progress)
         return [record for row in rows if (record := stores[row.spec.experiment].get(row.key)) is not None]
 
 
@@ -100,7 +104,7 @@ def _parts(rows: list[_PlannedRow]) -> Iterator[list[_PlannedRow]]:
 def _measure(
     rows: list[_PlannedRow],
     stores: dict[str, RecordStore],
-    policy: Policy,
+    plan: Plan,
     on_progress: Callable[[str, float], None],
 ) -> None:
     run_name = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}-{secrets.token_hex(2)}"
@@ -133,14 +137,37 @@ def _measure(
             key = "\n".join(row.key)
             planned[key] = row
             runtime = row.target.runtime
-            sampled.append(Row(key, _Loader(row.target, workload), runtime.max_loads, runtime.min_builds))
+            sampled.append(
+                Row(
+                    key,
+                    _Loader(row.target, workload),
+                    max_loads=runtime.max_loads,
+                    min_builds=runtime.min_builds,
+                    compared_in=row.spec.experiment,
+                    estimated_bytes=_session_bytes(workload, row.target.configuration.device),
+                )
+            )
+    return_freed_memory()  # exporters leave much behind, which would count as the sessions'
     if sampled:
         sample(
             sampled,
-            policy,
+            plan.policy,
             on_outcome=lambda row, outcome: keep(planned[row.key], outcome),
             on_progress=lambda share: on_progress("timing", share),
+            memory=MemoryBudget(default_limit_bytes() if plan.memory_bytes is None else plan.memory_bytes),
         )
+
+
+def _session_bytes(workload: Workload, device: str) -> int:
+    """What a session may take of the host's memory at most.
+
+    That is the model twice (as read, and as the runtime lays it out), inputs, outputs and, on a CPU, every activation
+    as if none were written over another's memory.
+    """
+    arrays = [*workload.inputs.values(), *workload.reference]
+    held = 2 * len(workload.onnx_model) + sum(array.nbytes for array in arrays)
+    # Most of the bytes moved are activations, each of which is written once and read at least once.
+    return held + (workload.cost.moved_bytes // 2 if device == "cpu" else 0)
 
 
 @dataclass(frozen=True)
@@ -157,11 +184,13 @@ def _build(
 ) -> dict[tuple[str, str], Union[Workload, Failure]]:
     """Build each spec once; one that cannot be built is that spec's failure, not the run's."""
     specs = {(row.spec.experiment, row.spec.name): row.spec for row in rows}
+    needs_module = {(row.spec.experiment, row.spec.name) for row in rows if row.target.runtime.needs_module}
     workloads: dict[tuple[str, str], Union[Workload, Failure]] = {}
     for done, (key, spec) in enumerate(specs.items()):
         on_progress("building", done / len(specs))
         try:
-            workloads[key] = spec.build()
+            workload = spec.build()
+            workloads[key] = workload if key in needs_module else replace(workload, module=None)
         except Exception as error:
             workloads[key] = Failure(one_line(error))
     return workloads

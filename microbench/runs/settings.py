@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Sequence
 
+from microbench.errors import InputError
 from microbench.measure.environment import fingerprint
+from microbench.measure.memory import GIB
 from microbench.measure.sampler import Policy
 from microbench.measure.timing import HOT
 from microbench.measure.workload import WorkloadSpec
@@ -40,6 +43,8 @@ class Settings:
     """Wider intervals in less time, and only what an experiment asks for at once: no search of widths."""
     fresh: bool = False
     """Measure also what is recorded already."""
+    memory_gib: Optional[float] = None
+    """What the models that are loaded at the same time may take, in GiB; if None, 1.5 or half of what is available."""
 
 
 def plan_of(specs: Sequence[WorkloadSpec], settings: Settings, *, whole_networks: bool) -> Plan:
@@ -51,8 +56,10 @@ def plan_of(specs: Sequence[WorkloadSpec], settings: Settings, *, whole_networks
         whole_networks: whether a run takes a tenth of a second rather than a thousandth.
 
     Raises:
-        InputError: a runtime, precision, device or policy that cannot be.
+        InputError: a runtime, precision, device, policy or memory limit that cannot be.
     """
+    if settings.memory_gib is not None and not 0 < settings.memory_gib < math.inf:
+        raise InputError(f"memory must be a positive number of GiB, not {settings.memory_gib!r}.")
     threads = settings.threads
     if threads is None:
         threads = fingerprint().cpu_cores if whole_networks else 1
@@ -68,6 +75,7 @@ def plan_of(specs: Sequence[WorkloadSpec], settings: Settings, *, whole_networks
         policy=_policy(settings, whole_networks=whole_networks),
         folder=settings.folder,
         fresh=settings.fresh,
+        memory_bytes=None if settings.memory_gib is None else int(settings.memory_gib * GIB),
     )
 
 

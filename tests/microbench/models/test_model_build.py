@@ -116,7 +116,7 @@ def test_the_reference_is_the_unfolded_modules_and_the_models_output() -> None:
     workload = build_workload("block", make, tuple(IMAGE.shape))
     values = workload.inputs["input"]
     with torch.no_grad():
-        unfolded = modules[0].eval()(torch.from_numpy(values)).numpy()
+        unfolded = modules[0].eval()(torch.tensor(values)).numpy()
     np.testing.assert_array_equal(workload.reference[0], unfolded)
     session = onnxruntime.InferenceSession(workload.onnx_model, providers=["CPUExecutionProvider"])
     (output,) = session.run(None, dict(workload.inputs))

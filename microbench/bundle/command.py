@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         "--memory",
         dest="memory_gib",
         type=float,
-        help="what the models loaded at the same time may take, in GiB [default: 1.5, or half of what is available]",
+        help="what the models loaded at the same time may take, in GiB [default: 1.25, or half of what is available]",
     )
     parser.add_argument(
         "--only",

@@ -69,6 +69,9 @@ def run_options(command: Command) -> Command:
                           "[default: 6 for blocks, 5 for whole networks]."),
         click.option("--quick", is_flag=True,
                      help="A first look: intervals three times as wide, no width search, no full-resolution rows."),
+        click.option("--memory", "memory_gib", type=float,
+                     help="Load no more models at the same time than fit into this many GiB; the others take turns "
+                          "[default: 1.25, or half of what is available]."),
         click.option("--fresh", is_flag=True, help="Also measure rows that are already recorded."),
         options.results,
         options.machine,

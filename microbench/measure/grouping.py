@@ -87,17 +87,16 @@ class MemoryBudget:
             return declared
         return max(declared, resident - self._base_bytes)
 
-    def loading(self, key: str, estimated_bytes: int, load: Callable[[], T]) -> T:
+    def loading(self, key: str, estimated_bytes: int, load: Callable[[], None]) -> None:
         """Load a row's session by `load`, and note what it takes."""
         before = self.read_resident_bytes()
-        loaded = load()
+        load()
         after = self.read_resident_bytes()
-        if key not in self._loaded:  # else it took an older session's place
+        if key not in self._loaded:  # else it took the place of the row's own
             need = estimated_bytes if before is None or after is None else after - before
             # A session that finds memory which another one has freed, but the process still holds, seems to take less.
             self._needs[key] = max(need, self._needs.get(key, 0))
             self._loaded[key] = self._needs[key]
-        return loaded
 
     def freed(self, key: str) -> None:
         """The row's session is no longer loaded."""

@@ -15,7 +15,7 @@ resource: Any = importlib.import_module("resource") if importlib.util.find_spec(
 
 GIB = 2**30
 
-DEFAULT_LIMIT_BYTES = 3 * GIB // 2
+DEFAULT_LIMIT_BYTES = 5 * GIB // 4
 """What the sessions loaded at the same time may take, unless the user says otherwise: with Python, the runtimes'
 libraries and the models that wait for their turn, the process then stays under 3 GB."""
 _SHARE_OF_AVAILABLE = 0.5

@@ -237,11 +237,21 @@ class _Sampling:
                 and not self._memory.has_room(progress.row.key, progress.row.estimated_bytes)
             ):
                 return group, waiting[place:]
-            group += self._attempt([progress], self._load)
+            group += self._attempt([progress], self._load_warm)
         return group, []
 
+    def _load_warm(self, progress: _Progress) -> None:
+        """Load the row's model anew, unless that is too dear, and warm it up."""
+        row = progress.row
+
+        def ready() -> None:
+            self._load(progress)
+            _warm_up(progress, self._policy)
+
+        # Warming up is included, as some runtimes take most of their memory in the second run.
+        self._memory.loading(row.key, row.estimated_bytes, ready)
+
     def _load(self, progress: _Progress) -> None:
-        """Load the row's model anew, unless that is too dear."""
         if progress.session is not None and progress.keeps_session:
             return
         row = progress.row
@@ -250,7 +260,7 @@ class _Sampling:
         if progress.session is not None and not self._memory.has_room(row.key, row.estimated_bytes):
             self._close(progress)
         replaced = progress.session
-        progress.session = self._memory.loading(row.key, row.estimated_bytes, lambda: row.load(seed))
+        progress.session = row.load(seed)
         progress.loads += 1
         if replaced is not None:
             replaced.close()
@@ -261,9 +271,8 @@ class _Sampling:
                 progress.builds[progress.session.build] = description
 
     def _sample_group(self, group: list[_Progress], generation: int) -> list[_Progress]:
-        """Take a generation of rows that are loaded; those that are not finished."""
+        """Take a generation of rows that are warm; those that are not finished."""
         start = Counters.now()
-        group = self._attempt(group, lambda progress: _warm_up(progress, self._policy))
         for _ in range(self._policy.rounds_per_generation):
             shuffled = [group[i] for i in self._rng.permutation(len(group))]
             group = self._attempt(shuffled, _take_window)

@@ -44,7 +44,7 @@ class Settings:
     fresh: bool = False
     """Measure also what is recorded already."""
     memory_gib: Optional[float] = None
-    """What the models that are loaded at the same time may take, in GiB; if None, 1.5 or half of what is available."""
+    """What the models that are loaded at the same time may take, in GiB; if None, 1.25 or half of what is available."""
 
 
 def plan_of(specs: Sequence[WorkloadSpec], settings: Settings, *, whole_networks: bool) -> Plan:

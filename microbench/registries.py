@@ -51,7 +51,7 @@ def import_code(text: str) -> None:
         if registry.contract.recognises(thing):
             registry.search_imports()
             return
-    kinds = "; ".join(f"a {registry.kind} {registry.contract.wanted}" for registry in registries())
+    kinds = "; ".join(f"a {registry.kind} is {registry.contract.wanted}" for registry in registries())
     raise InputError(f"import {text!r} is of no kind that can be registered: {kinds}.")
 
 

@@ -1,7 +1,7 @@
 """Other people's blocks and the like: found in installed packages, and imported where a user asks for it."""
 
+import os
 import pickle
-import subprocess
 import sys
 import textwrap
 import warnings
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from commands import run_python
 
 from microbench import plugins
 from microbench.errors import InputError
@@ -29,7 +30,7 @@ class Tool:
 
 @pytest.fixture(autouse=True)
 def nothing_stays_imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv(plugins.VARIABLE, raising=False)
+    monkeypatch.setenv(plugins.VARIABLE, "")
     monkeypatch.setattr(plugins, "_imported", {})
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
@@ -162,10 +163,11 @@ def test_a_plugin_may_ask_for_all_names_while_it_is_imported(install: Install) -
 
 
 def in_another_process(program: str, *folders: Path) -> str:
-    path = ":".join(map(str, (*folders, Path(plugins.__file__).parents[1])))
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=True)
-    return done.stdout
+    """What the program prints, with these folders on the search path."""
+    paths = os.pathsep.join(map(str, (*folders, Path(plugins.__file__).parents[1])))
+    done = run_python("-c", program, environment={"PYTHONPATH": paths})
+    assert done.code == 0, done.err
+    return done.out
 
 
 def test_a_class_must_derive_from_the_base_and_say_what_is_asked() -> None:
@@ -221,17 +223,9 @@ def test_child_processes_import_what_their_parent_did(tmp_path: Path, monkeypatc
     plugins.request("my_tools.py")
     plugins.request("my_tools.py")
     assert plugins.requested() == (str(tmp_path / "my_tools.py"),)
+    monkeypatch.chdir("/")
     program = "from microbench.runtimes.base import RUNTIMES; RUNTIMES.names"
-    path = str(Path(plugins.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={plugins.VARIABLE: ",".join(plugins.requested()), "PYTHONPATH": path},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "imported in my_tools\n"
+    assert in_another_process(program) == "imported in my_tools\n"
 
 
 def test_objects_of_an_imported_class_are_pickled_by_its_modules_name(my_tools: Path, tools: Registry[Tool]) -> None:

@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Ended, run_microbench, run_python
 
 ROOT = Path(__file__).parents[3]
 
@@ -87,6 +86,7 @@ COMPLAINT = (
     "microbench: warning: entry point 'pothole' of sinkhole 0.3 (microbench.blocks) is left out: "
     "ModuleNotFoundError: No module named 'asphalt'.\n"
 )
+LIMIT_S = 500
 QUICK = ("--quick", "--ci", "0.9", "--budget", "0.05", "--runtime", "onnxruntime", "--json")
 SHORT = ("crop_height=32", "crop_width=48", "batch_size=2", "iterations=2", "validate_every=2", "precision=fp32")
 
@@ -97,20 +97,19 @@ class Installation:
     def __init__(self, folder: Path, site: Path | None, options: tuple[str, ...], complaint: str) -> None:
         self.folder, self.options, self.complaint = folder, options, complaint
         paths = [str(path) for path in (site, ROOT) if path is not None]
-        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        self.environment = {"PYTHONPATH": os.pathsep.join(paths)}
 
-    def microbench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command; it must end well and complain of the broken plugin alone."""
-        command = [sys.executable, "-m", "microbench", *arguments, *self.options]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=500, check=False
+    def microbench(self, *arguments: str) -> Ended:
+        """Run a command, which must end well."""
+        done = run_microbench(
+            *arguments, *self.options, cwd=self.folder, environment=self.environment, timeout_s=LIMIT_S
         )
-        assert done.returncode == 0, done.stderr
-        assert "Traceback" not in done.stderr
+        assert done.code == 0, done.err
+        assert "Traceback" not in done.err
         return done
 
     def json_of(self, *arguments: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.microbench(*arguments, "--json").stdout)
+        found: dict[str, Any] = json.loads(self.microbench(*arguments, "--json").out)
         return found
 
 
@@ -123,9 +122,9 @@ def install(package: str, code: str, entry_points: str, folder: Path, site: Path
         f'[project]\nname = "{package}"\nversion = "0.3"\n[tool.setuptools]\npy-modules = ["{package}"]\n'
         + textwrap.dedent(entry_points)
     )
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    done = subprocess.run([*pip, "--target", str(site), str(source)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    offline = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation")
+    done = run_python("-m", "pip", "install", *offline, "--target", site, source)
+    assert done.code == 0, done.err
 
 
 @pytest.fixture(scope="module", params=["installed", "imported"])
@@ -158,14 +157,14 @@ def test_the_doctor_lists_what_is_installed_and_tries_it(installation: Installat
         "stripes": True,
     }
     assert "stripes" in {data_set["name"] for data_set in tried["data_sets"]}
-    text = installation.microbench("doctor", "--load").stdout
+    text = installation.microbench("doctor", "--load").out
     assert "  yes  conv5x5 (microbench.blocks, roadworks:Conv5x5) of roadworks 0.3\n" in text
     assert f"  no   {COMPLAINT.removeprefix('microbench: warning: ')}" in text
 
 
 def test_the_block_is_swept_with_its_options(installation: Installation) -> None:
     choice = ("--block", "conv5x5:bias", "--width", "4", "--resolution", "8", "--results", "sweep", *QUICK)
-    (record,) = json.loads(installation.microbench("run", "sweep", *choice).stdout)["records"]
+    (record,) = json.loads(installation.microbench("run", "sweep", *choice).out)["records"]
     # 4 x 4 kernels of 5 x 5 and a bias each; each weight of a kernel is used once a pixel.
     assert (record["block"], record["macs"], record["parameters"]) == ("conv5x5:bias", 400 * 64, 404)
     assert record["error"] is None
@@ -176,8 +175,8 @@ def test_the_block_is_swept_with_its_options(installation: Installation) -> None
 )
 def test_the_tables_have_a_row_of_it(installation: Installation, table: str, axis: str, name: str) -> None:
     done = installation.microbench("run", table, "--resolution", "64x64", "--results", table, *QUICK)
-    assert done.stderr.count(COMPLAINT) == bool(installation.complaint and table == "table2")
-    rows = {record[axis]: record for record in json.loads(done.stdout)["records"]}
+    assert done.err.count(COMPLAINT) == bool(installation.complaint and table == "table2")
+    rows = {record[axis]: record for record in json.loads(done.out)["records"]}
     assert rows[name]["error"] is None
     assert rows[name]["latency_ms"] > 0
     assert len(rows) == 8
@@ -187,8 +186,8 @@ def test_a_network_of_it_is_trained_evaluated_and_exported(installation: Install
     settings = [part for setting in (*SHORT, "data_set=stripes", "test_split=val") for part in ("--set", setting)]
     layers = ("--block", "conv5x5", "--interaction", "scaled")
     done = installation.microbench("train", "lpsnet-step-6", *layers, *settings, "--out", "trained")
-    assert "microbench evaluate trained/network.safetensors --data-set stripes --split val" in done.stdout
-    shown = installation.microbench("evaluate", "trained/network.safetensors", "--data-set", "stripes").stdout
+    assert "microbench evaluate trained/network.safetensors --data-set stripes --split val" in done.out
+    shown = installation.microbench("evaluate", "trained/network.safetensors", "--data-set", "stripes").out
     assert "stripes val, torch fp32 on cpu: mIoU" in shown
     assert "Nobody drives on stripes.\n" in shown
     weights = ("--weights", "trained/network.safetensors", "--classes", "2", "--size", "64x64")
@@ -198,16 +197,8 @@ def test_a_network_of_it_is_trained_evaluated_and_exported(installation: Install
 
 def test_pytest_times_the_block_too(installation: Installation) -> None:
     options = ["--microbench-import", str(installation.folder / "my_roadworks.py")] if installation.options else []
-    benchmark = [sys.executable, "-m", "pytest", "microbench/benchmarks/bench_blocks.py", "--benchmark-only", "-q"]
     speed = ["--benchmark-max-time=0.05", "--benchmark-min-rounds=3", "-p", "no:cacheprovider", "-k", "conv5x5"]
-    done = subprocess.run(
-        [*benchmark, *speed, *options],
-        cwd=ROOT,
-        env=installation.environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    benchmark = ["-m", "pytest", "microbench/benchmarks/bench_blocks.py", "--benchmark-only", "-q"]
+    done = run_python(*benchmark, *speed, *options, cwd=ROOT, environment=installation.environment)
+    assert done.code == 0, done.out
+    assert "2 passed" in done.out

@@ -99,7 +99,8 @@ class Table2(NetworkTable):
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
         """Both modes, ours and the published columns side by side."""
-        from microbench.report.accuracy import accuracy_notes, read_accuracies
+        from microbench.report.accuracy import read_accuracies
+        from microbench.report.accuracy_notes import accuracy_notes
         from microbench.report.tables.table2 import EQUAL_LATENCY_MODE, PAPER_WIDTHS_MODE, ModeRow, table2
 
         accuracies = read_accuracies(folder.parent, self.name, self.accuracy_rows(records))

@@ -56,7 +56,8 @@ class Table3(NetworkTable):
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
         """Latency, and what each interaction adds to it."""
-        from microbench.report.accuracy import accuracy_notes, read_accuracies
+        from microbench.report.accuracy import read_accuracies
+        from microbench.report.accuracy_notes import accuracy_notes
         from microbench.report.added_latency import added_latency
         from microbench.report.tables.table3 import table3
 

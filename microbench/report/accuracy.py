@@ -12,7 +12,6 @@ import numpy as np
 
 from lpsnet.evaluated import Evaluation
 from microbench.errors import InputError
-from microbench.report.rank_stability import rank_stability, seeds_text
 
 FOLDER = "accuracy"
 """In the folder of all results: accuracy/<recipe>/<network>/seed<number>/."""
@@ -115,18 +114,6 @@ def miou_heading(accuracies: Mapping[str, Accuracy]) -> str:
     return f"mIoU % ({evaluation.data_set} {evaluation.split})"
 
 
-def accuracy_notes(accuracies: Mapping[str, Accuracy], first_in_paper: str) -> list[str]:
-    """How the column was trained, and how far its order is to be trusted.
-
-    Args:
-        accuracies: by the row's name in the table.
-        first_in_paper: the row that the paper puts first.
-    """
-    if not accuracies:
-        return []
-    return [accuracy_sentence(list(accuracies.values())), *_rank_notes(accuracies, first_in_paper)]
-
-
 def accuracy_sentence(accuracies: Sequence[Accuracy]) -> str:
     """What networks of one recipe were trained by, and how well they do: of several, the range."""
     evaluation, training = accuracies[0].evaluations[0], accuracies[0].trainings[0]
@@ -145,17 +132,3 @@ def accuracy_sentence(accuracies: Sequence[Accuracy]) -> str:
 def _range_text(values: Sequence[float]) -> str:
     low, high = f"{min(values):.0f}", f"{max(values):.0f}"
     return low if low == high else f"{low} to {high}"
-
-
-def _rank_notes(accuracies: Mapping[str, Accuracy], first_in_paper: str) -> list[str]:
-    if len(accuracies) < 2:
-        return []
-    counts = {name: [e.counts for e in accuracy.evaluations] for name, accuracy in accuracies.items()}
-    stability = rank_stability(counts)
-    held = sorted(zip(stability.places, stability.names, stability.shares_kept, strict=True))
-    places = ", ".join(f"{place} {name} {100 * share:.0f}%" for place, name, share in held)
-    drawn = f"test images and {seeds_text(stability.seeds)}"
-    notes = [f"places by mIoU, and how often each is held in a bootstrap over {drawn}: {places}"]
-    if first_in_paper in accuracies:
-        notes.append(stability.verdict(first_in_paper).sentence)
-    return notes

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from microbench.measure.interval import Interval
 from microbench.measure.record import Record
 from microbench.measure.statistics import difference_interval
 from microbench.report.labels import configuration_label
@@ -20,10 +21,8 @@ class AddedLatency:
 
     interaction: str
     target: str
-    added_ms: float
-    low_ms: float
-    high_ms: float
-    interleaved: bool
+    added_ms: Interval
+    is_paired: bool
     """Whether the interaction's row and the baseline's were sampled side by side."""
 
     @staticmethod
@@ -36,10 +35,8 @@ class AddedLatency:
         return AddedLatency(
             interaction=str(record.axes["interaction"]),
             target=configuration_label(record.configuration),
-            added_ms=added.estimate,
-            low_ms=added.low,
-            high_ms=added.high,
-            interleaved=record.run == baseline.run,
+            added_ms=added,
+            is_paired=record.run == baseline.run,
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What two rows share: the generations in which they were sampled side by side."""
+"""Latencies of two rows in the generations in which both were sampled side by side."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def paired_latencies(first: Record, second: Record) -> list[tuple[Samples, Sampl
         unit = index if a.build is None and b.build is None else (a.build, b.build)
         units.setdefault(unit, []).append((a.latencies_ms(), b.latencies_ms()))
     return [(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])) for pairs in units.values()]
+
+
+def shared_loads(first: Record, second: Record) -> int:
+    """How often the model was loaded, in the generations that both rows have: of the row with fewer loads."""
+    of_first, of_second = _by_index(first), _by_index(second)
+    shared = set(of_first) & set(of_second)
+    return min(len({generations[index].load for index in shared}) for generations in (of_first, of_second))
 
 
 def _by_index(record: Record) -> dict[int, Generation]:

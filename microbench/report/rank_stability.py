@@ -1,40 +1,22 @@
-"""How far a ranking of networks by mIoU hangs on the images that it was measured on, and on the seeds of training.
+"""How far a ranking of networks by mIoU depends on the images that it was measured on, and on the seeds of training.
 
-Networks that are judged on the same few hundred images differ by less than those images' luck, or by less than a second
-training run does. A ranking is worth telling where it comes out again from other images and other seeds.
+Networks that are evaluated on the same few hundred images may differ by less than the luck of these images, or than one
+training differs from the next. A ranking means something if it comes out again with other images and other seeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lpsnet.metrics import mean_ious
-from microbench.errors import InputError, one_of, require_positive
+from microbench.errors import InputError, require_positive
 
 RESAMPLES = 1000
-
-SUPPORTED_FROM = 0.95
-"""The least share of resamples with a network first that supports the claim that it is."""
-CONTRADICTED_TO = 0.05
-"""The largest share that contradicts it."""
-
-Judgement = Literal["supported", "contradicted", "undecided"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether the measured mIoU bears out that a network comes first."""
-
-    name: str
-    judgement: Judgement
-    share_first: float
-    """Share of resamples in which it was first, 0 to 1."""
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -53,32 +35,6 @@ class RankStability:
     images: int
     seeds: tuple[int, ...]
     resamples: int
-
-    @property
-    def is_decidable(self) -> bool:
-        """Whether each network was trained more than once.
-
-        Else how far trainings spread is unknown, and no ranking is told as one, however it fares on other images.
-        """
-        return min(self.seeds) > 1
-
-    def verdict(self, name: str) -> Verdict:
-        """What the resamples say to the claim that `name` is first, as the paper's order may have it.
-
-        Raises:
-            InputError: no network of that name was ranked.
-        """
-        if name not in self.names:
-            raise one_of("network", name, self.names)
-        index = self.names.index(name)
-        share = self.shares_first[index]
-        judgement = _judged(share) if self.is_decidable else "undecided"
-        why = "" if self.is_decidable else ", as one training each does not show how far trainings spread"
-        sentence = (
-            f"{name} first: {judgement}{why}; it is number {self.places[index]} of {len(self.names)} by mIoU, and "
-            f"first in {share:.0%} of {self.resamples} resamples of {self.images} images and {seeds_text(self.seeds)}."
-        )
-        return Verdict(name, judgement, share, sentence)
 
 
 def rank_stability(
@@ -101,9 +57,8 @@ def rank_stability(
         InputError: there is no network, or one without a seed, or the arrays' shapes differ.
     """
     require_positive("resamples", resamples)
-    images = _require_same_shape(counts)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(images, np.full(images, 1 / images), size=resamples).astype(np.float64)
+    drawn = draw_images(counts, resamples, rng)
     observed = np.array([np.mean([mean_ious(c.sum(0)) for c in seeds]) for seeds in counts.values()])
     resampled = np.stack([_resampled_mean_ious(seeds, drawn, rng) for seeds in counts.values()])
     places = _places(observed[:, None])
@@ -115,7 +70,7 @@ def rank_stability(
         places=tuple(places[:, 0].tolist()),
         shares_kept=tuple((resampled_places == places).mean(1).tolist()),
         shares_first=tuple((first / first.sum(0)).mean(1).tolist()),
-        images=images,
+        images=drawn.shape[1],
         seeds=tuple(len(seeds) for seeds in counts.values()),
         resamples=resamples,
     )
@@ -132,12 +87,29 @@ def _require_same_shape(counts: Mapping[str, Sequence[NDArray[Any]]]) -> int:
     return int(images)
 
 
+def draw_images(
+    counts: Mapping[str, Sequence[NDArray[Any]]], resamples: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """How often each image is drawn in each resample, (resamples, images): the same for all networks.
+
+    Raises:
+        InputError: there is no network, or one without a seed, or the arrays' shapes differ.
+    """
+    images = _require_same_shape(counts)
+    return rng.multinomial(images, np.full(images, 1 / images), size=resamples).astype(np.float64)
+
+
+def resampled_by_seed(seeds: Sequence[NDArray[Any]], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One network's mIoU, (seeds, resamples), from how often each image is drawn, (resamples, images)."""
+    # In float64, in which sums of pixels are exact, because products of integer matrices are slow.
+    return np.stack([mean_ious(np.tensordot(drawn, array.astype(np.float64), axes=1)) for array in seeds])
+
+
 def _resampled_mean_ious(
     seeds: Sequence[NDArray[Any]], drawn: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """The mIoU (resamples,) of one network, from how often each image is drawn, (resamples, images)."""
-    # In float64, in which sums of pixels are exact, because products of integer matrices are slow.
-    by_seed = np.stack([mean_ious(np.tensordot(drawn, array.astype(np.float64), axes=1)) for array in seeds])
+    """The mIoU (resamples,) of one network, whose seeds are drawn too."""
+    by_seed = resampled_by_seed(seeds, drawn)
     chosen = rng.integers(len(seeds), size=by_seed.shape)
     values: NDArray[np.float64] = np.take_along_axis(by_seed, chosen, axis=0).mean(0)
     return values
@@ -147,12 +119,6 @@ def _places(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """Places from 1 (networks, resamples): one more than there are better networks."""
     places: NDArray[np.int64] = 1 + (values[None, :, :] > values[:, None, :]).sum(1)
     return places
-
-
-def _judged(share_first: float) -> Judgement:
-    if share_first >= SUPPORTED_FROM:
-        return "supported"
-    return "contradicted" if share_first <= CONTRADICTED_TO else "undecided"
 
 
 def seeds_text(seeds: Sequence[int]) -> str:

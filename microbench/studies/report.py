@@ -23,6 +23,7 @@ from microbench.report.html import MachineReport, Report, RowQuality, Section, T
 from microbench.report.labels import configuration_label
 from microbench.report.published import PAPER_RESOLUTION
 from microbench.report.verdicts import Missing, judge_block, judge_interaction, judge_widths
+from microbench.report.verdicts.rivals import MIN_LOADS
 from microbench.studies.recorded import Recorded, read_recorded
 
 ORDER = ("figure4", "figure5", "table2", "table3", "table4", "sweep", "ceilings")
@@ -177,6 +178,16 @@ def _judge(target: Configuration, own: Mapping[str, Sequence[Record]], results: 
     def lacking(*experiments: str) -> list[Missing]:
         return [Missing(_title(name), _run(name, machine, target)) for name in experiments if name not in own]
 
+    def rarely_loaded(*experiments: str) -> list[Missing]:
+        """Experiments whose models were loaded too seldom for a verdict, if longer sampling loads them more often."""
+        measured = {name: [r.measurement for r in own.get(name, ()) if r.measurement] for name in experiments}
+        options = "--fresh --ci 0.002 --budget 60"
+        return [
+            Missing(f"{MIN_LOADS} loads of each model of {_title(name)}", f"{_run(name, machine, target)} {options}")
+            for name, rows in measured.items()
+            if any(row.loads < MIN_LOADS and row.loads == len(row.generations) for row in rows)
+        ]
+
     def untrained(name: str) -> list[Missing]:
         command = f"microbench run {name} {TRAINING_OPTIONS} --machine {machine}"
         if len(trained[name]) < len(networks[name]):
@@ -194,13 +205,13 @@ def _judge(target: Configuration, own: Mapping[str, Sequence[Record]], results: 
                 own.get("figure4", ()),
                 _by_mode(own.get("table2", ())),
                 trained["table2"],
-                [*lacking("figure4", "table2"), *untrained("table2")],
+                [*lacking("figure4", "table2"), *rarely_loaded("figure4", "table2"), *untrained("table2")],
             ),
-            judge_widths(own.get("figure5", ()), PANELS, lacking("figure5")),
+            judge_widths(own.get("figure5", ()), PANELS, [*lacking("figure5"), *rarely_loaded("figure5")]),
             judge_interaction(
                 own.get("table3", ()),
                 trained["table3"],
-                [*lacking("table3"), *untrained("table3")],
+                [*lacking("table3"), *rarely_loaded("table3"), *untrained("table3")],
             ),
         ),
     )

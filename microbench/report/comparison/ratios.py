@@ -1,4 +1,4 @@
-"""Sets of records of the same rows, side by side."""
+"""Compare sets of records row by row: the ratio of each latency to the first set's."""
 
 from __future__ import annotations
 
@@ -29,16 +29,14 @@ RowName = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Side:
-    """What one set has of a row."""
+class ComparedLatency:
+    """One set's latency of a row, and its ratio to the first set's."""
 
     target: str
     """What it was run in, in words."""
     latency_ms: float
-    ratio: float
-    """Over the first set's latency."""
-    ratio_ci_low: float
-    ratio_ci_high: float
+    ratio: Interval
+    """Of this latency over the first set's."""
     noisy: bool
 
 
@@ -48,13 +46,13 @@ class ComparedRow:
 
     experiment: str
     name: str
-    sides: tuple[Side | None, ...]
+    latencies: tuple[ComparedLatency | None, ...]
     """In the order of the sets; None of one that lacks it."""
 
     @property
     def noisy(self) -> bool:
-        """Whether any side was flagged."""
-        return any(side.noisy for side in self.sides if side)
+        """Whether any set's latency of it was flagged."""
+        return any(latency.noisy for latency in self.latencies if latency)
 
 
 @dataclass(frozen=True)
@@ -69,16 +67,15 @@ class Comparison:
 
     @property
     def largest_quiet_difference(self) -> float | None:
-        """The largest |ratio - 1| of a row that no side flagged noisy."""
-        return max(
-            (abs(side.ratio - 1) for row in self.rows if not row.noisy for side in row.sides if side), default=None
-        )
+        """The largest |ratio - 1| among the rows that are noisy in no set."""
+        quiet = [latency for row in self.rows if not row.noisy for latency in row.latencies if latency]
+        return max((abs(latency.ratio.estimate - 1) for latency in quiet), default=None)
 
     def mean_ratios(self) -> dict[str, float]:
         """By set but the first: the geometric mean of the ratios over all rows that it shares with the first."""
         found = {}
         for place, label in list(enumerate(self.labels))[1:]:
-            logs = [math.log(side.ratio) for row in self.rows if (side := row.sides[place])]
+            logs = [math.log(latency.ratio.estimate) for row in self.rows if (latency := row.latencies[place])]
             if logs:
                 found[label] = math.exp(sum(logs) / len(logs))
         return found
@@ -97,10 +94,10 @@ class Comparison:
         """One line for each row and set that measured it."""
         return pd.DataFrame(
             [
-                {"experiment": row.experiment, "name": row.name, "set": label, **asdict(side)}
+                {"experiment": row.experiment, "name": row.name, "set": label, **_flat(latency)}
                 for row in self.rows
-                for label, side in zip(self.labels, row.sides, strict=True)
-                if side is not None
+                for label, latency in zip(self.labels, row.latencies, strict=True)
+                if latency is not None
             ]
         )
 
@@ -109,9 +106,9 @@ class Comparison:
         columns: dict[str, list[str]] = {"name": [f"{row.experiment} {row.name}" for row in self.rows]}
         columns["runtime"] = [_targets(row) for row in self.rows]
         for place, label in enumerate(self.labels):
-            columns[f"{label}, ms"] = [_text(row.sides[place], "{:.4g}", "latency_ms") for row in self.rows]
+            columns[f"{label}, ms"] = [_text(row.latencies[place], "{:.4g}", "latency_ms") for row in self.rows]
         for place, label in list(enumerate(self.labels))[1:]:
-            columns[f"{label} / {self.labels[0]}"] = [_ratio_text(row.sides[place]) for row in self.rows]
+            columns[f"{label} / {self.labels[0]}"] = [_ratio_text(row.latencies[place]) for row in self.rows]
         columns["remarks"] = [self._remark(row) for row in self.rows]
         return pd.DataFrame(columns)
 
@@ -120,7 +117,7 @@ class Comparison:
         quiet = [row for row in self.rows if not row.noisy]
         largest = self.largest_quiet_difference
         parts = [
-            f"{len(self.rows)} rows compared, {len(self.rows) - len(quiet)} of them noisy on a side"
+            f"{len(self.rows)} rows compared, {len(self.rows) - len(quiet)} of them noisy in a set"
             + (f"; largest difference of the others {largest:.1%}" if largest is not None else "")
         ]
         parts += [
@@ -133,54 +130,65 @@ class Comparison:
         return ". ".join(parts) + "."
 
     def _remark(self, row: ComparedRow) -> str:
-        noisy = [label for label, side in zip(self.labels, row.sides, strict=True) if side and side.noisy]
+        noisy = [label for label, latency in zip(self.labels, row.latencies, strict=True) if latency and latency.noisy]
         return f"noisy in {', '.join(noisy)}" if noisy else ""
 
 
 def _targets(row: ComparedRow) -> str:
-    return " / ".join(dict.fromkeys(side.target for side in row.sides if side))
+    return " / ".join(dict.fromkeys(latency.target for latency in row.latencies if latency))
 
 
-def _text(side: Side | None, form: str, field: str) -> str:
-    return "" if side is None else form.format(getattr(side, field))
+def _flat(latency: ComparedLatency) -> dict[str, Any]:
+    """One column a number."""
+    row = asdict(latency)
+    ratio = row.pop("ratio")
+    return {**row, "ratio": ratio["estimate"], "ratio_ci_low": ratio["low"], "ratio_ci_high": ratio["high"]}
 
 
-def _ratio_text(side: Side | None) -> str:
-    return "" if side is None else f"{side.ratio:.3f} [{side.ratio_ci_low:.3f}, {side.ratio_ci_high:.3f}]"
+def _text(latency: ComparedLatency | None, form: str, field: str) -> str:
+    return "" if latency is None else form.format(getattr(latency, field))
+
+
+def _ratio_text(latency: ComparedLatency | None) -> str:
+    if latency is None:
+        return ""
+    ratio = latency.ratio
+    return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
 def compare_records(sets: Sequence[RecordSelection], *, allow: frozenset[str] = frozenset()) -> Comparison:
     """Match rows by experiment, name and configuration.
 
     Args:
-        sets: two or more; all are held against the first.
+        sets: two or more; each is compared with the first.
         allow: of `ALLOWED`; what two compared rows may differ in.
 
     Raises:
-        InputError: no such thing to allow, rows differ in something that is not allowed to differ, none has its like in
-            the first set, or a set has several rows that only what is allowed to differ tells apart.
+        InputError: `allow` names something else, rows differ in what is not allowed to differ, no row of the first set
+            is in another one, or a set has several rows that differ only in what is allowed to differ.
     """
     for field in allow:
         if field not in ALLOWED:
             raise one_of("allow", field, ALLOWED)
-    sides = [_by_name(one, allow) for one in sets]
-    first, others = sides[0], sides[1:]
-    common = sorted((name for name in first if any(name in side for side in others)), key=_natural)
+    rows_by_set = [_by_name(one, allow) for one in sets]
+    first, others = rows_by_set[0], rows_by_set[1:]
+    # Match
+    common = sorted((name for name in first if any(name in rows for rows in others)), key=_natural)
     if not common:
         raise InputError(_nothing_common(sets, allow))
     for name in common:
         for other in others:
             if name in other:
                 _require_equal(first[name], other[name], allow)
-    everything = dict.fromkeys(name for side in sides for name in side)
+    # What is missing, by name: a row in two configurations is named once
+    everything = dict.fromkeys(name for rows in rows_by_set for name in rows)
     lacking = {
-        # By name: a row in two configurations is told once.
-        one.label: tuple(dict.fromkeys(name[1] for name in everything if name not in side))
-        for one, side in zip(sets, sides, strict=True)
+        one.label: tuple(dict.fromkeys(name[1] for name in everything if name not in rows))
+        for one, rows in zip(sets, rows_by_set, strict=True)
     }
     return Comparison(
         labels=tuple(one.label for one in sets),
-        rows=tuple(_compare([side.get(name) for side in sides]) for name in common),
+        rows=tuple(_compare([rows.get(name) for rows in rows_by_set]) for name in common),
         lacking={label: names for label, names in lacking.items() if names},
     )
 
@@ -230,7 +238,7 @@ def _require_equal(first: Record, second: Record, allow: frozenset[str]) -> None
 def _nothing_common(sets: Sequence[RecordSelection], allow: frozenset[str]) -> str:
     others = " or ".join(repr(one.label) for one in sets[1:])
     options = " ".join(f"--allow {field}" for field in ALLOWED if field not in {*allow, "host", "version"})
-    hint = f"; what may differ is told by {options}" if options else ""
+    hint = f"; to let something differ, pass {options}" if options else ""
     return f"records {sets[0].label!r} have no measured row in common with {others}{hint}."
 
 
@@ -241,20 +249,18 @@ def _compare(records: Sequence[Record | None]) -> ComparedRow:
     return ComparedRow(
         experiment=first.experiment,
         name=first.name,
-        sides=tuple(None if record is None else _side(record, first.measurement) for record in records),
+        latencies=tuple(None if record is None else _compared_latency(record, first.measurement) for record in records),
     )
 
 
-def _side(record: Record, base: Measurement) -> Side:
+def _compared_latency(record: Record, base: Measurement) -> ComparedLatency:
     own = record.measurement
     assert own is not None
     ratio = Interval(1.0, 1.0, 1.0) if own is base else unpaired_ratio_interval(_interval(own), _interval(base))
-    return Side(
+    return ComparedLatency(
         target=configuration_label(record.configuration),
         latency_ms=own.latency_ms,
-        ratio=ratio.estimate,
-        ratio_ci_low=ratio.low,
-        ratio_ci_high=ratio.high,
+        ratio=ratio,
         noisy=own.noisy,
     )
 

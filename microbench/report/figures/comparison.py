@@ -54,7 +54,7 @@ def _draw_by_name(panel: Axes, comparison: Comparison, rows: Sequence[ComparedRo
 
 
 def _draw_by_latency(panel: Axes, comparison: Comparison, rows: Sequence[ComparedRow]) -> None:
-    latencies = [row.sides[0].latency_ms if row.sides[0] else 0.0 for row in rows]
+    latencies = [row.latencies[0].latency_ms if row.latencies[0] else 0.0 for row in rows]
     for place in range(1, len(comparison.labels)):
         _draw_set(panel, comparison, rows, place, latencies, upright=True)
     panel.axhline(1.0, color=GREY, linewidth=0.8)
@@ -76,11 +76,11 @@ def _draw_set(
     colour = SERIES[(place - 1) % len(SERIES)]
     label: str | None = comparison.labels[place]
     for row, at in zip(rows, positions, strict=True):
-        side = row.sides[place]
-        if side is None:
+        latency = row.latencies[place]
+        if latency is None:
             continue
-        reach = [[side.ratio - side.ratio_ci_low], [side.ratio_ci_high - side.ratio]]
-        x, y = (at, side.ratio) if upright else (side.ratio, at)
+        reach = [[latency.ratio.estimate - latency.ratio.low], [latency.ratio.high - latency.ratio.estimate]]
+        x, y = (at, latency.ratio.estimate) if upright else (latency.ratio.estimate, at)
         panel.errorbar(
             x,
             y,

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from microbench.measure.wording import interval_text, remarks, significant
 from microbench.report.html.model import Report
+from microbench.report.verdicts.claim import share_text
 
 
 def render_html(report: Report) -> str:
@@ -26,7 +27,12 @@ def render_html(report: Report) -> str:
         undefined=StrictUndefined,
     )
     environment.filters.update(
-        svg_uri=_svg_uri, cells=_cells, interval=interval_text, remarks=remarks, significant=significant
+        svg_uri=_svg_uri,
+        cells=_cells,
+        interval=interval_text,
+        remarks=remarks,
+        significant=significant,
+        share_text=share_text,
     )
     return environment.get_template("page.html").render(
         page=report, css=_resource("page.css"), script=_resource("page.js"), data=_json(report)

@@ -50,5 +50,5 @@ def table3(
 def _added_text(added: AddedLatency | None) -> str:
     if added is None:
         return ""
-    doubt = "" if added.interleaved else ", not interleaved"
-    return f"{added.added_ms:+.2f} ({added.low_ms:+.2f} to {added.high_ms:+.2f}{doubt})"
+    doubt = "" if added.is_paired else ", rows of different runs"
+    return f"{added.added_ms.estimate:+.2f} ({added.added_ms.low:+.2f} to {added.added_ms.high:+.2f}{doubt})"

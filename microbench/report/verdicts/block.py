@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from microbench.measure.record import Record
+from microbench.measure.wording import significant
 from microbench.report.accuracy import Accuracy
-from microbench.report.efficiency_ratio import efficiency_ratios
 from microbench.report.labels import configuration_label
 from microbench.report.published import published
-from microbench.report.verdicts.ranking import first_shares, most_accurate, most_efficient, resampled_efficiencies
-from microbench.report.verdicts.verdict import Claim, Missing, Verdict, judged, together, unresampled
+from microbench.report.verdicts.accuracy import claim_most_accurate
+from microbench.report.verdicts.claim import Claim, judge_together
+from microbench.report.verdicts.speed import claim_first, leader, share_first, standing
+from microbench.report.verdicts.summary import not_measured, summary_reason
+from microbench.report.verdicts.verdict import Advice, Candidate, Missing, Verdict
 
 PRINCIPLE = "Build with the standard 3×3 convolution."
 
@@ -26,7 +29,7 @@ def judge_block(
     accuracies: Mapping[str, Accuracy],
     missing: Sequence[Missing] = (),
 ) -> Verdict:
-    """Judge the block type by MACs a millisecond and, where all of Table 2's networks are trained, by mIoU.
+    """Judge the block type by MACs a millisecond and by mIoU, which are both needed.
 
     Args:
         figure4: its records in one runtime and precision.
@@ -35,25 +38,25 @@ def judge_block(
         missing: what was not measured.
     """
     names = block_names()
-    speed = _figure4_claims(figure4)
-    for mode, rows in modes.items():
-        measured = {block: record for block, record in rows.items() if record.measurement and record.cost}
-        if FAVOURITE in measured and len(measured) > 1:
-            text = f"Table 2, {mode}: 3×3 Conv does the most MACs a millisecond of {len(measured)} blocks"
-            speed.append(most_efficient(text, FAVOURITE, measured, names))
-    trained = [block for block in names if block in accuracies]
-    accuracy = []
-    if len(trained) == len(names):
-        text = "Table 2, paper's widths: 3×3 Conv has the highest mIoU"
-        accuracy.append(most_accurate(text, FAVOURITE, accuracies, trained, names))
-    claims = (*speed, *accuracy)
+    speed = _figure4_claims(figure4, names)
+    tables = {mode: {b: r for b, r in rows.items() if r.measurement and r.cost} for mode, rows in modes.items()}
+    for mode, rows in tables.items():
+        if FAVOURITE in rows and len(rows) > 1:
+            text = f"Table 2, {mode}: 3×3 Conv does the most MACs a millisecond of {len(rows)} blocks"
+            speed.append(claim_first(text, FAVOURITE, rows, names, "efficiency"))
+    if not speed:
+        return not_measured("block", PRINCIPLE, "neither Figure 4 nor Table 2 is measured here", missing)
+    text = "Table 2, paper's widths: 3×3 Conv has the highest mIoU"
+    accurate = claim_most_accurate(text, FAVOURITE, accuracies, list(names), names)
+    compared = _compared(figure4, tables)
     return Verdict(
         principle="block",
         text=PRINCIPLE,
-        judgement=together(claims) if speed else "undecided",
-        advice=_advice(figure4, modes, names),
-        reason=_reason(speed, accuracy, f"{len(trained)} of the {len(names)} networks of Table 2 are trained"),
-        claims=claims if speed else (),
+        judgement=judge_together([*speed, accurate]),
+        advice=(_advice(compared, accurate, names),),
+        reason=summary_reason(speed, accurate),
+        claims=(*speed, accurate),
+        candidates=_candidates(compared, accuracies, names),
         missing=tuple(missing),
     )
 
@@ -63,58 +66,58 @@ def block_names() -> dict[str, str]:
     return {str(row["block"]): str(row["name"]) for row in published("table2").to_dict("records")}
 
 
-def _figure4_claims(records: Sequence[Record]) -> list[Claim]:
+def _figure4_claims(records: Sequence[Record], names: Mapping[str, str]) -> list[Claim]:
     """One for each configuration in which both blocks were measured."""
+    bare = {block: names[block.split(":")[0]] for block in (CONV, SEPCONV)}
     claims = []
     for configuration in dict.fromkeys(record.configuration for record in records):
-        own = [record for record in records if record.configuration == configuration and record.measurement]
-        pair = [record for block in (CONV, SEPCONV) for record in own if record.axes["block"] == block]
-        if len(pair) < 2:
-            continue
-        text = f"Figure 4, {configuration_label(configuration)}: the standard convolution does more MACs a millisecond"
-        open_claim = unresampled(text, pair)
-        if open_claim is not None:
-            claims.append(open_claim)
-            continue
-        (ratio,) = efficiency_ratios(pair, CONV, SEPCONV)
-        share = float(first_shares(resampled_efficiencies(pair))[0])
-        found = f"{ratio.ratio:.2f} times as much as 3x3 SepConv (95% CI {ratio.low:.2f} to {ratio.high:.2f})."
-        claims.append(Claim(text, judged(share), share, found, tuple(pair)))
+        rows = _measured_by_block(r for r in records if r.configuration == configuration)
+        pair = {block: rows[block] for block in (CONV, SEPCONV) if block in rows}
+        if len(pair) == 2:
+            text = f"Figure 4, {configuration_label(configuration)}: 3×3 Conv does more MACs a millisecond"
+            claims.append(claim_first(text, CONV, pair, bare, "efficiency"))
     return claims
 
 
-def _advice(
-    figure4: Sequence[Record], modes: Mapping[str, Mapping[str, Record]], names: Mapping[str, str]
-) -> str | None:
-    """The most efficient block where most blocks were compared, else of the two in Figure 4.
+def _measured_by_block(records: Iterable[Record]) -> dict[str, Record]:
+    return {str(record.axes["block"]): record for record in records if record.measurement and record.cost}
 
-    The later mode decides between equals: at equal latency the comparison is fair.
+
+def _compared(figure4: Sequence[Record], tables: Mapping[str, Mapping[str, Record]]) -> Mapping[str, Record]:
+    """The rows that advice is given from: the table with most blocks, else those of Figure 4.
+
+    Of tables with as many blocks the first one counts: the paper's widths, whose rows are of one run.
     """
-    compared = max(reversed(list(modes.values())), key=len, default={})
-    efficiencies = {block: row.efficiency_mmacs_per_ms for block, row in compared.items() if row.measurement}
-    if len(efficiencies) < 2:
-        bare = {row.axes["block"]: row.efficiency_mmacs_per_ms for row in figure4 if row.measurement}
-        efficiencies = {str(block).split(":")[0]: value for block, value in bare.items()}
-    if len(efficiencies) < 2:
-        return None
-    best = max(efficiencies, key=lambda block: efficiencies[block] or 0.0)
-    return names.get(best, best)
+    compared = max(tables.values(), key=len, default={})
+    if len(compared) > 1:
+        return compared
+    first = next((record.configuration for record in figure4), None)
+    rows = _measured_by_block(record for record in figure4 if record.configuration == first)
+    return {block.split(":")[0]: record for block, record in rows.items()}
 
 
-def _reason(speed: Sequence[Claim], accuracy: Sequence[Claim], trained: str) -> str:
-    if not speed:
-        return "Neither Figure 4 nor Table 2 is measured here."
-    told = {
-        "holds": "3x3 Conv does more arithmetic in a millisecond than every block it was held against",
-        "fails": "Another block does more arithmetic in a millisecond than 3x3 Conv",
-        "undecided": "Whether 3x3 Conv does the most arithmetic in a millisecond is not certain from these rows",
-    }[together(speed)]
-    told += f": {speed[0].found.rstrip('.')}"
-    if not accuracy:
-        return f"{told}. What it does to accuracy is open: {trained}."
-    accurate = {
-        "holds": "it has the highest mIoU of them, too",
-        "fails": "another one has the higher mIoU",
-        "undecided": "whether it has the highest mIoU is open",
-    }[together(accuracy)]
-    return f"{told}; {accurate}."
+def _advice(compared: Mapping[str, Record], accurate: Claim, names: Mapping[str, str]) -> Advice:
+    """The most efficient block, and what is known of its accuracy."""
+    best = leader(compared, "efficiency")
+    if len(compared) < 2:
+        return Advice(names.get(best, best), "the only block measured", is_decided=False)
+    words, is_decided = standing(best, compared, names, "efficiency")
+    share = share_first(best, compared, "efficiency")
+    return Advice(names.get(best, best), words, is_decided, share, accurate.judgement == "undecided")
+
+
+def _candidates(
+    compared: Mapping[str, Record], accuracies: Mapping[str, Accuracy], names: Mapping[str, str]
+) -> tuple[Candidate, ...]:
+    """The most efficient block, the paper's, and the most accurate one found here."""
+    chosen = [leader(compared, "efficiency"), FAVOURITE]
+    if accuracies:
+        chosen.append(max(accuracies, key=lambda name: accuracies[name].mean_iou))
+    return tuple(
+        Candidate(
+            names.get(block, block),
+            f"{significant(compared[block].efficiency_mmacs_per_ms or 0.0)} MMACs/ms" if block in compared else "",
+            f"{accuracies[block].text}%" if block in accuracies else "",
+        )
+        for block in dict.fromkeys(chosen)
+    )

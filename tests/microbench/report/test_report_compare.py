@@ -1,4 +1,4 @@
-"""Two sets of records held against each other: ratios, and what is refused."""
+"""Sets of records compared row by row: ratios, and what is refused."""
 
 import dataclasses
 import json
@@ -73,13 +73,17 @@ def on_host(host: str) -> dict[str, Any]:
 
 def test_the_ratio_is_over_the_first_set() -> None:
     (row,) = compared([record(latency_ms=2.0)], [record(latency_ms=3.0)], [record(latency_ms=1.0)]).rows
-    assert [side and (side.latency_ms, side.ratio) for side in row.sides] == [(2.0, 1.0), (3.0, 1.5), (1.0, 0.5)]
+    assert [latency and (latency.latency_ms, latency.ratio.estimate) for latency in row.latencies] == [
+        (2.0, 1.0),
+        (3.0, 1.5),
+        (1.0, 0.5),
+    ]
 
 
 def test_rows_are_matched_by_what_they_are_and_not_by_their_place() -> None:
     first = [record("a", 1.0), record("b", 2.0)]
     second = [record("b", 2.2), record("a", 0.9)]
-    ratios = {row.name: row.sides[1] and row.sides[1].ratio for row in compared(first, second).rows}
+    ratios = {row.name: row.latencies[1] and row.latencies[1].ratio.estimate for row in compared(first, second).rows}
     assert ratios == {"a": pytest.approx(0.9), "b": pytest.approx(1.1)}
 
 
@@ -100,14 +104,14 @@ def test_unlike_rows_are_compared_only_where_it_was_asked_for(changes: dict[str,
     for allowed in ["", *ALLOWED]:
         if allowed and allowed == field:
             (row,) = compared(*sides, allow=allowed).rows
-            assert row.sides[1] is not None
-            assert row.sides[1].ratio == 2.0
+            assert row.latencies[1] is not None
+            assert row.latencies[1].ratio.estimate == 2.0
             continue
         with pytest.raises(InputError, match=r"records 'a' have no measured row in common with 'b'.*\.$"):
             compared(*sides, allow=allowed)
 
 
-def test_the_versions_of_unlike_runtimes_are_not_held_against_each_other() -> None:
+def test_the_versions_of_unlike_runtimes_are_not_compared() -> None:
     other = record(configuration=Configuration("openvino"), runtime_version="2026.4")
     assert len(compared([record()], [other], allow="runtime").rows) == 1
 
@@ -124,11 +128,11 @@ def test_of_a_row_measured_under_two_versions_the_later_counts() -> None:
     (row,) = compared(
         [record(latency_ms=1.0), record(latency_ms=2.0, runtime_version="1.24")], [record()], allow="version"
     ).rows
-    assert row.sides[0] is not None
-    assert row.sides[0].latency_ms == 2.0
+    assert row.latencies[0] is not None
+    assert row.latencies[0].latency_ms == 2.0
 
 
-def test_what_cannot_be_allowed_is_told() -> None:
+def test_what_cannot_be_allowed_is_refused() -> None:
     with pytest.raises(InputError, match="allow 'weather' is unknown; allowed: host, version, runtime"):
         compared([record()], [record()], allow="weather")
 
@@ -143,8 +147,8 @@ def test_the_ratio_has_the_interval_of_both_latencies(half_width: float, differ:
     first = record(measurement=measured(1.0, half_width))
     second = record(measurement=measured(1.1, half_width))
     (row,) = compared([first], [second]).rows
-    assert row.sides[1] is not None
-    low, high = row.sides[1].ratio_ci_low, row.sides[1].ratio_ci_high
+    assert row.latencies[1] is not None
+    low, high = row.latencies[1].ratio.low, row.latencies[1].ratio.high
     assert low < 1.1 < high
     assert (low > 1) is differ
     # Wider than either side's own, by the square root of two as both are alike.
@@ -166,7 +170,7 @@ def test_the_largest_difference_is_of_quiet_rows_in_either_direction() -> None:
 def test_without_quiet_rows_there_is_no_largest_difference() -> None:
     comparison = compared([noisy("a", 1.0)], [record("a")])
     assert comparison.largest_quiet_difference is None
-    assert "1 rows compared, 1 of them noisy on a side." in comparison.summary()
+    assert "1 rows compared, 1 of them noisy in a set." in comparison.summary()
 
 
 def test_the_mean_of_ratios_is_geometric() -> None:
@@ -197,7 +201,7 @@ def test_a_row_that_failed_in_one_set_is_lacking_there() -> None:
 def test_a_row_that_only_some_sets_have_keeps_its_place_empty() -> None:
     comparison = compared([record("k")], [], [record("k", 2.0)])
     (row,) = comparison.rows
-    assert row.sides[1] is None
+    assert row.latencies[1] is None
     assert list(comparison.table()["b / a"]) == [""]
     assert list(comparison.values()["set"]) == ["a", "c"]
 
@@ -221,7 +225,7 @@ def test_unlike_hosts_and_versions_are_refused_unless_allowed(
         assert text.startswith(f"{field} differs in row 'row' ({values[0]} and {values[1]})")
         assert text.endswith(f"--allow {field} to compare anyway.")
     (row,) = compared(*sides, allow=field).rows
-    assert [side and side.ratio for side in row.sides] == [1.0, 1.0, 2.0]
+    assert [latency and latency.ratio.estimate for latency in row.latencies] == [1.0, 1.0, 2.0]
 
 
 def test_unlike_hosts_of_rows_that_are_not_compared_do_no_harm() -> None:
@@ -236,7 +240,7 @@ def test_the_table_and_the_json_say_the_same() -> None:
     assert list(table["remarks"]) == ["", "noisy in a"]
     found = json.loads(json.dumps(comparison.as_json(), allow_nan=False))
     assert found["sets"] == ["a", "b"]
-    assert [row["sides"][1]["ratio"] for row in found["rows"]] == [1.5, 1.0]
+    assert [row["latencies"][1]["ratio"]["estimate"] for row in found["rows"]] == [1.5, 1.0]
     assert found["largest_quiet_difference"] == 0.5
 
 
@@ -312,11 +316,11 @@ def test_a_path_with_the_sign_in_it_is_a_path(tmp_path: Path) -> None:
     assert read_selections([str(path)])[0].records == (record(),)
 
 
-def test_a_set_that_holds_nothing_is_told(tmp_path: Path) -> None:
+def test_an_empty_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"hold nothing; give a \.jsonl file or a machine's results folder\.$"):
         read_selections([str(tmp_path)])
 
 
-def test_a_set_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_set_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_selections([str(tmp_path / "missing.jsonl")])

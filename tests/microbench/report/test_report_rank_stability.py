@@ -1,4 +1,4 @@
-"""When a ranking by mIoU is told as one, and when it is left open."""
+"""How far a ranking by mIoU depends on the images and on the seeds."""
 
 import time
 from statistics import NormalDist
@@ -42,28 +42,19 @@ def test_the_mean_ious_and_places_are_those_of_all_images() -> None:
     assert found.shares_first == (0.0, 1.0, 0.0)
 
 
-def test_a_lead_on_every_image_is_supported_however_much_the_images_differ() -> None:
+def test_a_lead_on_every_image_comes_out_again_however_much_the_images_differ() -> None:
     """The images are drawn for all networks together: how hard a drawn one is does not matter."""
     counts = {"better": [network(0.72, NOISE)] * 2, "worse": [network(0.70, NOISE)] * 2}
     found = rank_stability(counts)
-    assert found.verdict("better").judgement == "supported"
-    assert found.verdict("better").share_first == 1
-    assert found.verdict("worse").judgement == "contradicted"
+    assert found.shares_first == (1.0, 0.0)
 
 
-def test_one_training_each_decides_nothing_however_large_the_lead() -> None:
-    counts = {"better": [network(0.8, NOISE)] * 3, "worse": [network(0.6, NOISE)]}
-    found = rank_stability(counts)
-    assert found.verdict("better").share_first == 1
-    assert {found.verdict(name).judgement for name in counts} == {"undecided"}
-
-
-def test_a_lead_smaller_than_the_images_luck_is_undecided() -> None:
+def test_a_lead_smaller_than_the_images_luck_comes_out_in_some_resamples_alone() -> None:
     counts = {
         name: [network(share, NOISE, own=0.05, seed=seed)] * 2 for seed, (name, share) in enumerate(CLOSE.items())
     }
     found = rank_stability(counts)
-    assert {found.verdict(name).judgement for name in "ab"} == {"undecided"}
+    assert 0.05 < found.shares_first[0] < 0.95
     assert sum(found.shares_first) == pytest.approx(1)
 
 
@@ -89,7 +80,6 @@ def test_the_spread_between_seeds_makes_a_ranking_uncertain() -> None:
     assert found.places == (2, 1)
     # Drawn sums below 3 x 0.70: of the 27 draws those with more lows than highs, 10 in all.
     assert found.shares_first[1] == pytest.approx(17 / 27, abs=0.04)
-    assert found.verdict("spread").judgement == "undecided"
 
 
 def test_equal_networks_share_the_first_place() -> None:
@@ -97,21 +87,6 @@ def test_equal_networks_share_the_first_place() -> None:
     found = rank_stability({"a": same, "b": same, "c": [network(0.6, NOISE)]})
     assert found.places == (1, 1, 3)
     assert found.shares_first == (0.5, 0.5, 0.0)
-    assert found.verdict("a").judgement == "undecided"
-
-
-def test_the_sentence_gives_the_figures() -> None:
-    counts = {"conv3x3": [network(0.72, NOISE)] * 3, "ghost": [network(0.70, NOISE)] * 2}
-    found = rank_stability(counts)
-    assert found.verdict("conv3x3").sentence == (
-        "conv3x3 first: supported; it is number 1 of 2 by mIoU, and first in 100% of 1000 resamples of 100 images and "
-        "2 to 3 seeds each."
-    )
-    single = rank_stability({name: seeds[:1] for name, seeds in counts.items()})
-    assert single.verdict("ghost").sentence == (
-        "ghost first: undecided, as one training each does not show how far trainings spread; it is number 2 of 2 by "
-        "mIoU, and first in 0% of 1000 resamples of 100 images and a single seed each."
-    )
 
 
 def test_the_same_seed_gives_the_same_shares() -> None:
@@ -159,8 +134,3 @@ def test_the_bootstrap_takes_little_more_than_its_matrix_products() -> None:
 def test_counts_that_do_not_fit_are_refused(counts: dict[str, list[Counts]], message: str) -> None:
     with pytest.raises(InputError, match=message):
         rank_stability(counts)
-
-
-def test_a_network_that_was_not_ranked_is_refused() -> None:
-    with pytest.raises(InputError, match="network 'c' is unknown; allowed: a"):
-        rank_stability({"a": [network(0.7, NOISE)]}).verdict("c")

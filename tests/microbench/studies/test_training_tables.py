@@ -13,7 +13,8 @@ from microbench.errors import InputError
 from microbench.experiments.base import Experiment, Presentation
 from microbench.experiments.network import NetworkChoice
 from microbench.measure.workload import WorkloadSpec
-from microbench.report.accuracy import accuracy_notes, miou_heading, read_accuracies
+from microbench.report.accuracy import miou_heading, read_accuracies
+from microbench.report.accuracy_notes import accuracy_notes
 from microbench.studies.train import Training, record_run, run_folder, train_network, train_tables
 
 TINY = Architecture((1, 1, 1, 1, 1), (4, 4, 8, 8, 8), (1, "1/4", 0))
@@ -71,7 +72,7 @@ def test_the_notes_name_data_recipe_iterations_seeds_and_stability(results: Path
         assert part in training
     assert "none" in places
     assert "bilateral_b" in places
-    assert "bilateral_b first: " in verdict
+    assert "bilateral_b has the highest mIoU: undecided; " in verdict
     assert miou_heading(found) == "mIoU % (generated test)"
 
 

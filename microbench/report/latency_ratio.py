@@ -1,0 +1,83 @@
+"""How many times as long one row takes as another, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from microbench.measure.interval import Interval
+from microbench.measure.measurement import independent_samples
+from microbench.measure.record import Record
+from microbench.measure.significance import two_sided_p
+from microbench.measure.statistics import ratio_interval, student_t_975, unpaired_ratio_interval
+from microbench.report.paired_latencies import paired_latencies, shared_loads
+
+BETWEEN_RUNS = 0.05
+"""How far two runs on one machine may differ beyond their intervals, as a share. Of the 26 rows that the quiet Xeon
+timed in two runs (results/xeon-2-cores and -again), the largest differed by 2.9%."""
+
+
+@dataclass(frozen=True)
+class LatencyRatio:
+    """The latency of one row over that of another, or a multiple of it (such as a ratio of efficiencies)."""
+
+    interval: Interval
+    log_error: float
+    """Standard error of the ratio's logarithm."""
+    degrees_of_freedom: int
+    loads: int
+    """Of the row whose model was loaded less often, in the generations that both share."""
+    is_paired: bool
+    """Whether both rows were sampled side by side; if not, `BETWEEN_RUNS` is in the interval."""
+
+    @property
+    def p(self) -> float:
+        """Two-sided: how probable so large a ratio, or so small a one, is if both are equal."""
+        distance = abs(math.log(self.interval.estimate)) - (0.0 if self.is_paired else math.log1p(BETWEEN_RUNS))
+        if distance <= 0 or self.degrees_of_freedom < 1:
+            return 1.0
+        return two_sided_p(distance / self.log_error if self.log_error else math.inf, self.degrees_of_freedom)
+
+    def scaled(self, factor: float) -> LatencyRatio:
+        """The same ratio times a number that is known exactly, such as a ratio of MACs."""
+        return replace(self, interval=self.interval.scaled(factor))
+
+
+def latency_ratio(first: Record, second: Record) -> LatencyRatio:
+    """The latency of the first row over the second's.
+
+    Rows of one run are compared load by load, so that what disturbed both is in neither the ratio nor its interval.
+    Rows of different runs are compared by their own intervals, widened by `BETWEEN_RUNS`.
+
+    Raises:
+        ValueError: a row that was not measured.
+    """
+    a, b = first.measurement, second.measurement
+    if a is None or b is None:
+        raise ValueError(f"Rows {first.name!r} and {second.name!r} must both be measured.")
+    if first.run == second.run:
+        pairs = paired_latencies(first, second)
+        if len(pairs) < 2:
+            return _unknown(a.latency_ms / b.latency_ms, shared_loads(first, second))
+        interval = ratio_interval([x for x, _ in pairs], [y for _, y in pairs])
+        degrees = len(pairs) - 1
+        return LatencyRatio(interval, _log_error(interval, degrees), degrees, shared_loads(first, second), True)
+    units = min(len(independent_samples(m.generations)) for m in (a, b))
+    loads = min(a.loads, b.loads)
+    if units < 2:
+        return _unknown(a.latency_ms / b.latency_ms, loads)
+    interval = unpaired_ratio_interval(
+        Interval(a.latency_ms, a.latency_ci_low_ms, a.latency_ci_high_ms),
+        Interval(b.latency_ms, b.latency_ci_low_ms, b.latency_ci_high_ms),
+    )
+    widened = Interval(interval.estimate, interval.low / (1 + BETWEEN_RUNS), interval.high * (1 + BETWEEN_RUNS))
+    return LatencyRatio(widened, _log_error(interval, units - 1), units - 1, loads, False)
+
+
+def _log_error(interval: Interval, degrees_of_freedom: int) -> float:
+    reach = math.log(interval.high / interval.low) / 2
+    return reach / student_t_975(degrees_of_freedom)
+
+
+def _unknown(ratio: float, loads: int) -> LatencyRatio:
+    return LatencyRatio(Interval(ratio, 0.0, math.inf), math.inf, 0, loads, True)

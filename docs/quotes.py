@@ -13,14 +13,17 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import interactions
 from microbench import runtimes as inference
 from microbench.experiments.base import Presentation
-from microbench.measure.store import read_records
+from microbench.measure.store import latest, read_records
 from microbench.report.accuracy import accuracy_sentence, read_accuracies
 from microbench.report.comparison.ratios import compare_records
 from microbench.report.comparison.selection import read_selections
-from microbench.report.published import published
+from microbench.report.published import PAPER_RESOLUTION, published
+from microbench.report.verdicts import Verdict, judge_interaction
 from microbench.studies.recorded import read_recorded
 
 ROOT = Path(__file__).parents[1]
@@ -50,10 +53,17 @@ def rewritten(text: str) -> str:
     return _QUOTE.sub(lambda match: match["open"] + QUOTES[match["name"]]() + match["close"], text)
 
 
+def interaction_verdict() -> Verdict:
+    """Whether the paper's interaction is the one to take here."""
+    records = latest(read_records(RESULTS / MACHINE / "table3.jsonl"))
+    own = [record for record in records if record.axes["resolution"] == PAPER_RESOLUTION]
+    return judge_interaction(own, read_accuracies(RESULTS, "table3", interactions.NAMES))
+
+
 def headline() -> str:
     """The answer for one machine, in plain words."""
     ratios = {row["target"]: row for row in presented("figure4").data["conv_over_sepconv_efficiency"]}
-    ort, openvino = (ratios[f"{runtime} fp32, 1 thread"] for runtime in ("onnxruntime", "openvino"))
+    ort, openvino = (ratios[f"{runtime} fp32, 1 thread"]["ratio"] for runtime in ("onnxruntime", "openvino"))
     paper = published("figure4").set_index("block")["efficiency_mflops_per_ms"]
     curve = next(
         c
@@ -62,27 +72,30 @@ def headline() -> str:
     )
     wasteful = [point for point in curve["change_points"] if point["kind"] == "cliff"]
     added = {row["interaction"]: row for row in presented("table3").data["added_latency"]}
-    first, second = sorted(added.values(), key=lambda row: row["added_ms"])[:2]
+    first, second = sorted(added.values(), key=lambda row: row["added_ms"]["estimate"])[:2]
+    interaction = interaction_verdict()
     accuracy = read_accuracies(RESULTS, "lpsnet", ["s"])["s"]
     lines = [
-        f"**Block.** The standard 3×3 convolution does {ort['ratio']:.2f} times as many multiply-accumulates (MACs) "
+        f"**Block.** The standard 3×3 convolution does {ort['estimate']:.2f} times as many multiply-accumulates (MACs) "
         f"per millisecond as the depthwise separable one (95% CI {ort['low']:.2f} to {ort['high']:.2f}), and "
-        f"{openvino['ratio']:.2f} times in OpenVINO. On the paper's GPU it was "
+        f"{openvino['estimate']:.2f} times in OpenVINO. On the paper's GPU it was "
         f"{paper.iloc[0] / paper.iloc[1]:.0f} times.",
         f"**Widths.** Use {_list(curve['sweet_spots'])} channels: latency comes in steps of "
         f"{curve['period']['channels']}. The first width of a step wastes most: "
         + ", ".join(f"{point['next_width']} costs {point['jump']:.0%}" for point in wasteful)
         + " more than its arithmetic explains.",
-        f"**Interaction.** Of six, {first['interaction']} costs the two-path network of Table 3 least: "
-        f"{_added(first)}. The next, {second['interaction']}, costs {_added(second)}.",
+        f"**Interaction** is {interaction.judgement}. Of six, {first['interaction']} adds {_added(first)} to the "
+        f"two-path network of Table 3, and {second['interaction']} adds {_added(second)}. "
+        f"{interaction.reason.message}.",
         f"**Accuracy** is open. LPS-Net-S: {accuracy_sentence([accuracy])}. The networks that compare blocks and "
         "interactions were trained once each and briefly, which decides no ranking.",
     ]
     return "".join(f"- {line}\n" for line in lines)
 
 
-def _added(row: dict[str, float]) -> str:
-    return f"{row['added_ms']:+.1f} ms (95% CI {row['low_ms']:+.1f} to {row['high_ms']:+.1f})"
+def _added(row: dict[str, Any]) -> str:
+    ms = row["added_ms"]
+    return f"{ms['estimate']:+.1f} ms (95% CI {ms['low']:+.1f} to {ms['high']:+.1f})"
 
 
 def _list(values: list[int]) -> str:

@@ -29,6 +29,6 @@ def accuracy_notes(accuracies: Mapping[str, Accuracy], first_in_paper: str) -> l
         f"{stability.images} test images and {seeds_text(stability.seeds)}: {places}"
     )
     if first_in_paper in accuracies:
-        claim = claim_most_accurate("", first_in_paper, accuracies, list(accuracies), {})
+        claim = claim_most_accurate("", first_in_paper, accuracies, list(accuracies), {"none": '"none"'})
         notes.append(f"{first_in_paper} has the highest mIoU: {claim.judgement}; {claim.reason.message}")
     return notes

@@ -87,7 +87,10 @@ def test_the_report_is_small_and_its_first_screen_says_what_to_use(results: Path
     assert path.stat().st_size < LARGEST_BYTES
     (heading,) = re.findall(r"<h1>(.*?)</h1>", path.read_text("utf-8"), flags=re.DOTALL)
     text = " ".join(re.sub(r"<[^>]+>", "", heading).split())
-    expected = "use 3x3 Conv (undecided); widths 12, 16, 32, 48, 64; Bilateral-B (undecided)."
+    expected = (
+        "3x3 Conv (most efficient of the 7 so far, not decided; accuracy open); widths 16, 64, 32, 48, 12; "
+        "Bilateral-B (fastest of the 6 so far, not decided; accuracy open)."
+    )
     assert text == f"On {MACHINE}, in onnxruntime fp32: {expected}"
 
 
@@ -95,7 +98,8 @@ def test_networks_trained_once_are_told_with_the_command_that_trains_them_again(
     (machine,) = data_of(results / MACHINE / "report.html")["machines"]
     block, _, interaction = machine["verdicts"]["onnxruntime fp32"]
     for verdict, table in ((block, "table2"), (interaction, "table3")):
-        (missing,) = verdict["missing"]
+        loads, missing = verdict["missing"]
+        assert loads["what"] == f"6 loads of each model of Table {table[-1]}"
         assert "the spread between trainings" in missing["what"]
         assert missing["command"].startswith(f"microbench run {table} --train camvid_table_cpu --data CAMVID")
         assert missing["command"].endswith("--seed 0 --seed 1")

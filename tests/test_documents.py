@@ -5,8 +5,6 @@ import itertools
 import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import click
 import pytest
 import yaml
 from _pytest.mark import ParameterSet
+from commands import run_python
 
 from microbench.cli import cli
 from microbench.gate.exits import EXIT_INCONCLUSIVE
@@ -25,7 +24,6 @@ DOCUMENTS = [
 ]
 SLOW = "<!-- slow -->\n"
 NOT_RUN = "<!-- not run: [^>]+ -->\n"
-EXAMPLE_LIMIT_S = 300
 
 
 def name_of(path: Path) -> str:
@@ -54,16 +52,8 @@ def test_an_example_runs_as_a_file_of_its_own_in_an_empty_folder(code: str, tmp_
     script = tmp_path / "example.py"
     script.write_text(code, "utf-8")
     paths = os.pathsep.join(path for path in (str(ROOT), os.environ.get("PYTHONPATH")) if path)
-    done = subprocess.run(
-        [sys.executable, script.name],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=EXAMPLE_LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python(script.name, cwd=tmp_path, environment={"PYTHONPATH": paths})
+    assert done.code == 0, done.err
 
 
 def shown_commands(path: Path) -> Iterator[list[str]]:
@@ -154,9 +144,7 @@ def test_the_command_for_a_bundle_has_the_options_that_documents_show() -> None:
         for word in words
         if word.startswith("--")
     }
-    help_text = subprocess.run(
-        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    help_text = run_python("-m", module, "--help").out
     assert shown >= {"--runtime", "--precision"}
     assert [option for option in sorted(shown) if f"{option} " not in help_text] == []
 

@@ -49,6 +49,7 @@ def run_python(
     *arguments: object,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    standard_input: str = "",
     timeout_s: int = 300,
     python: str = sys.executable,
 ) -> Ended:
@@ -57,6 +58,7 @@ def run_python(
         [python, *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, **(environment or {})},
+        input=standard_input,
         capture_output=True,
         text=True,
         check=False,
@@ -65,8 +67,10 @@ def run_python(
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def output_of(program: str, *arguments: object, cwd: Path | None = None) -> str:
+def output_of(
+    program: str, *arguments: object, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> str:
     """What a program, given as source text, prints in a process of its own that ends well."""
-    done = run_python("-c", program, *arguments, cwd=cwd)
+    done = run_python("-c", program, *arguments, cwd=cwd, environment=environment)
     assert done.code == 0, done.err
     return done.out

@@ -98,6 +98,7 @@ def test_a_union_that_is_computed_would_be_found() -> None:
     assert evaluated_unions(ast.parse("Axis = str | int\ndef f(x: str | None) -> int | None: ...\n")) == [1]
 
 
+@pytest.mark.subprocess
 def test_the_package_itself_imports_nothing() -> None:
     """`import microbench.measure` runs `microbench/__init__.py` first."""
     code = "import sys; before = set(sys.modules); import microbench; print(*sorted(set(sys.modules) - before))"

@@ -33,6 +33,7 @@ def test_splits_have_their_sizes(split: str, count: int) -> None:
     assert len(data.make("generated", split)) == count
 
 
+@pytest.mark.subprocess
 def test_a_scene_is_the_same_each_time_and_in_each_process(train: data.SegmentationDataset) -> None:
     program = (
         "from hashlib import sha256; from lpsnet import data; sample = data.make('generated', 'train')[5]; "

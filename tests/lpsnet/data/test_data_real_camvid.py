@@ -9,6 +9,8 @@ from PIL import Image
 
 from lpsnet import data
 
+pytestmark = pytest.mark.camvid
+
 COUNTS = {"train": 367, "val": 101, "test": 233, "trainval": 468}
 
 

@@ -168,6 +168,7 @@ def test_the_learning_rate_follows_the_poly_policy() -> None:
     assert learning_rate(warm, 3) == pytest.approx(learning_rate(recipe, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.subprocess
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     settings = ["batch_size=4", "iterations=2", "validate_every=2", "crop_height=48", "crop_width=64"]

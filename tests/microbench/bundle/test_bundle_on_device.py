@@ -14,6 +14,8 @@ from microbench.bundle.writer import BundleWriter
 from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
 from microbench.measure.store import read_records
 
+pytestmark = pytest.mark.subprocess
+
 ABSENT = (
     "torch", "onnx", "fvcore", "pandas", "matplotlib", "click", "rich", "scipy", "blocks", "interactions", "lpsnet",
 )  # fmt: skip

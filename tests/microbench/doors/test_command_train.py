@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import run_microbench
+from commands import call_microbench, run_microbench
 
 from lpsnet.training import load_recipe
 
@@ -13,6 +13,7 @@ def small() -> list[str]:
     return [part for setting in SMALL for part in ("--set", setting)]
 
 
+@pytest.mark.subprocess
 def test_a_run_is_trained_and_then_evaluated_without_an_argument(tmp_path: Path) -> None:
     trained = run_microbench("train", "lpsnet-step-0", *small(), "--json", cwd=tmp_path)
     assert trained.code == 0, trained.err
@@ -23,10 +24,11 @@ def test_a_run_is_trained_and_then_evaluated_without_an_argument(tmp_path: Path)
     assert json.loads(evaluated.out)["data_set"] == "generated"
 
 
-def test_a_recorded_run_lands_in_the_results(tmp_path: Path) -> None:
+def test_a_recorded_run_lands_in_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     changes = dict(setting.split("=") for setting in SMALL)
     (tmp_path / "mine.yaml").write_text(load_recipe("generated").changed(changes).as_yaml())
-    done = run_microbench("train", "lpsnet-step-0", "--recipe", "mine.yaml", "--record", cwd=tmp_path)
+    done = call_microbench("train", "lpsnet-step-0", "--recipe", "mine.yaml", "--record")
     assert done.code == 0, done.err
     folder = tmp_path / "results" / "accuracy" / "mine" / "lpsnet-step-0" / "seed0"
     names = {path.name for path in folder.iterdir()}
@@ -51,8 +53,11 @@ def test_a_recorded_run_lands_in_the_results(tmp_path: Path) -> None:
         (["--recipe", "camvid", "--data", "nowhere"], "nowhere"),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: list[str], sentence: str) -> None:
-    done = run_microbench("train", *arguments, cwd=tmp_path)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = call_microbench("train", *arguments)
     assert done.code == 2
     assert sentence in done.err
     assert len(done.err.strip().splitlines()) == 1

@@ -2,15 +2,16 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import click
 import pytest
+from commands import run_python
 
 from microbench.cli import cli
 from microbench.measure.environment import fingerprint
+
+pytestmark = pytest.mark.subprocess
 
 ROOT = Path(__file__).parents[3]
 
@@ -62,25 +63,19 @@ def command_paths(command: click.Command = cli, path: tuple[str, ...] = ()) -> l
 PATHS = command_paths()
 
 
-def run(code: str, *arguments: str, standard_input: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], input=standard_input, capture_output=True, text=True, check=False
-    )
-
-
 def loaded(*arguments: str, code: int = 0) -> set[str]:
     """The top-level modules that the process of a command has loaded when it ends."""
-    done = run(LOADED, *arguments)
-    assert f"exit code {code}\n" in done.stderr, done.stderr
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    done = run_python("-c", LOADED, *arguments)
+    assert f"exit code {code}\n" in done.err, done.err
+    return set(json.loads(done.out.splitlines()[-1]))
 
 
 @pytest.fixture(scope="module")
 def loaded_by_help() -> dict[str, list[str]]:
     """What the help of each command loaded that no help before it had."""
-    done = run(EACH_HELP, standard_input=json.dumps(PATHS))
-    assert done.returncode == 0, done.stderr
-    found: dict[str, list[str]] = json.loads(done.stdout)
+    done = run_python("-c", EACH_HELP, standard_input=json.dumps(PATHS))
+    assert done.code == 0, done.err
+    found: dict[str, list[str]] = json.loads(done.out)
     return found
 
 

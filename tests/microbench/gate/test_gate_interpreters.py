@@ -25,6 +25,7 @@ def test_what_a_process_runs_reads_on_python_3_9() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.subprocess
 def test_a_process_imports_of_this_project_what_lies_below_and_of_its_own_room_those_files_alone() -> None:
     code = "import sys, microbench.gate.worker; print(*sorted(sys.modules))"
     modules = output_of(code).split()

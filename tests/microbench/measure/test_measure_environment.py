@@ -136,11 +136,13 @@ def commit_told_in(folder: Path) -> str:
     return output_of(code, cwd=folder).strip()
 
 
+@pytest.mark.subprocess
 def test_outside_a_checkout_there_is_no_commit(tmp_path: Path) -> None:
     copy_into(tmp_path)
     assert commit_told_in(tmp_path) == "None"
 
 
+@pytest.mark.subprocess
 def test_another_projects_checkout_gives_no_commit(tmp_path: Path) -> None:
     """Installed into a repository that does not hold this project's files, say in its `.venv`."""
     git(tmp_path, "init")
@@ -149,6 +151,7 @@ def test_another_projects_checkout_gives_no_commit(tmp_path: Path) -> None:
     assert commit_told_in(tmp_path) == "None"
 
 
+@pytest.mark.subprocess
 def test_a_checkouts_commit_tells_whether_it_was_changed(tmp_path: Path) -> None:
     copy_into(tmp_path)
     (tmp_path / "results").mkdir()

@@ -134,6 +134,7 @@ def test_no_bytes_are_taken_for_lines_or_changed_unless_they_begin_as_ours_do(co
             assert NOTES.could_be_torn(content)
 
 
+@pytest.mark.subprocess
 def test_two_writers_lock_each_other_out_with_one_sentence(path: Path) -> None:
     other = f"""
 from pathlib import Path
@@ -186,6 +187,7 @@ def test_a_disk_that_refuses_leaves_the_earlier_lines_and_takes_more_when_there_
     assert read_lines(path, NOTES) == ["a", "c"]
 
 
+@pytest.mark.subprocess
 def test_a_limit_of_the_system_on_the_files_size_cuts_no_earlier_line(path: Path) -> None:
     """As a full disk does, it makes the write a short one."""
     pytest.importorskip("resource")

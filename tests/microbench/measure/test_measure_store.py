@@ -339,6 +339,7 @@ def test_a_failing_write_leaves_the_earlier_records(path: Path, code: int, monke
     assert names_in(path) == ["a"]
 
 
+@pytest.mark.subprocess
 def test_a_disk_that_is_really_full_leaves_the_earlier_records(path: Path) -> None:
     """The system's limit on a file's size stands for the disk's: it cuts the write short, as a full disk does."""
     pytest.importorskip("resource")

@@ -128,6 +128,7 @@ def test_several_machines_stand_side_by_side(page: Report) -> None:
     assert document.count("<h1>") == 2
 
 
+@pytest.mark.browser
 @needs_browser
 def test_a_click_on_a_heading_sorts_by_its_numbers_and_a_second_one_reverses(page: Report, tmp_path: Path) -> None:
     script = """(() => {
@@ -143,6 +144,7 @@ def test_a_click_on_a_heading_sorts_by_its_numbers_and_a_second_one_reverses(pag
     )
 
 
+@pytest.mark.browser
 @needs_browser
 def test_an_address_opens_the_page_with_a_table_sorted(page: Report, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
@@ -160,6 +162,7 @@ def test_an_address_opens_the_page_with_a_table_sorted(page: Report, tmp_path: P
     assert document.index("+26.36 (") < document.index("+3.76 (") < document.index("-0.59 (")
 
 
+@pytest.mark.browser
 @needs_browser
 def test_the_page_is_no_wider_than_a_phone_and_its_figure_is_drawn(page: Report, tmp_path: Path) -> None:
     inner, outer = tmp_path / "inner.html", tmp_path / "outer.html"
@@ -174,6 +177,7 @@ def test_the_page_is_no_wider_than_a_phone_and_its_figure_is_drawn(page: Report,
     assert "<title>0 px beyond, drawn: true</title>" in browsed(outer, tmp_path)
 
 
+@pytest.mark.browser
 @needs_browser
 def test_light_and_dark_differ_and_the_button_changes_between_them(page: Report, tmp_path: Path) -> None:
     script = """(() => {

@@ -10,6 +10,8 @@ from torch import nn
 
 from microbench.models.build import build_workload
 
+pytestmark = pytest.mark.subprocess
+
 ABSENT = (
     "torch",
     "onnx",

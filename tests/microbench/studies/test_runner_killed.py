@@ -12,6 +12,8 @@ import pytest
 
 from microbench.measure.store import latest, read_records
 
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
+
 WIDTHS = 60
 ROWS = 2 * WIDTHS
 KILLS = 15

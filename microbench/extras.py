@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import importlib.util
 
 from microbench.errors import InputError
 
+_PACKAGES = {"train": ("kornia", "lightning", "tensorboard")}
+"""What each extra of pyproject.toml brings, as far as commands import it; a runtime looks for its own packages."""
 
-@contextmanager
-def requires_extra(extra: str) -> Iterator[None]:
-    """Around the imports of an optional part: a missing package becomes one sentence that names the extra.
+
+def require_extra(extra: str, purpose: str) -> None:
+    """Call it before what an optional part is needed for; nothing is imported.
 
     Args:
-        extra: its name in pyproject.toml, such as "train".
+        extra: its name in pyproject.toml.
+        purpose: what needs it, as the beginning of a sentence.
 
     Raises:
-        InputError: a package that is imported inside is not installed.
+        InputError: a package of it is not installed.
     """
+    missing = [package for package in _PACKAGES[extra] if not _is_installed(package)]
+    if missing:
+        raise InputError(f"{purpose} needs {' and '.join(missing)}: pip install 'lpsnet-microbench[{extra}]'.")
+
+
+def _is_installed(package: str) -> bool:
     try:
-        yield
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"package {error.name!r} is missing: install it with pip install 'lpsnet-microbench[{extra}]'."
-        ) from error
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):  # an importer refuses to look for it, or it was taken out of sys.modules
+        return False

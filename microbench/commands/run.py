@@ -12,7 +12,7 @@ import click
 from microbench.commands import options
 from microbench.commands.console import progress_bar
 from microbench.errors import EXIT_ROWS_FAILED
-from microbench.extras import requires_extra
+from microbench.extras import require_extra
 
 if TYPE_CHECKING:
     from microbench.experiments import Experiment
@@ -212,9 +212,9 @@ def _train(
     quiet: bool,
 ) -> None:
     """Train the networks whose mIoU the experiments' tables lack."""
-    with requires_extra("train"):
-        from microbench.studies.train import Training, train_tables
+    require_extra("train", "--train")
     from lpsnet.training import load_recipe
+    from microbench.studies.train import Training, train_tables
 
     training = Training(load_recipe(recipe_name), Path(recipe_name).stem, root)
     with progress_bar(quiet=quiet) as on_progress:

@@ -12,7 +12,7 @@ import click
 from microbench.commands import options
 from microbench.commands.console import progress_bar
 from microbench.errors import InputError
-from microbench.extras import requires_extra
+from microbench.extras import require_extra
 
 
 @click.command("train")
@@ -71,11 +71,11 @@ def train(
 
     Example: microbench train lpsnet-s --recipe camvid_cpu --data CamVid/ --record
     """
-    with requires_extra("train"):
-        from microbench.studies.train import Training, record_run, run_folder, train_network
+    require_extra("train", "training")
     import lpsnet
     from lpsnet import data
     from lpsnet.training import load_recipe
+    from microbench.studies.train import Training, record_run, run_folder, train_network
 
     if record and assignments:
         raise InputError("set must not be given with --record: a result names its recipe, so write a file of your own.")

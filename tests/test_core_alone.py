@@ -149,7 +149,6 @@ COMMANDS = [
     ["compare", "results/here", "results/here", "--out", "compared"],
     ["export", "lpsnet-step-0", "step-0.onnx", "--size", "64x64"],
     ["bundle", "figure4", "--out", "bundled"],
-    ["run", "table4", *HASTY, "--resolution", "64x64"],
 ]
 
 

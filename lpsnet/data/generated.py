@@ -22,8 +22,8 @@ class Generated(SegmentationDataset):
     """Streets in perspective with CamVid's eleven classes, drawn from the seed, the split and the index alone.
 
     Things stand at all distances, so that a class comes at many scales: poles a pixel wide, cars from four pixels to a
-    third of the image. Colours vary and overlap between classes, and texture, shadows, haze and noise lie over them;
-    about 2% of the pixels are ignored. What a network learns here says nothing about real streets: whatever shows a
+    third of the image. Colours vary and overlap between classes, and texture, haze and noise lie over them; about one
+    pixel in 250 is ignored. What a network learns here says nothing about real streets: whatever shows a
     number from this data set names it.
 
     Args:

@@ -1,5 +1,6 @@
 """Drawn street scenes: a pinhole camera looks along a street, and every shape enters image and label map alike."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
@@ -49,9 +50,10 @@ _ROUGHNESS[[Label.TREE, Label.BUILDING, Label.SKY]] = (16, 9, 2)
 
 
 class _Part(NamedTuple):
-    """A shape that faces the camera and stands on the middle of its lower edge; metres from the thing's foot.
+    """A shape that stands on the middle of its lower edge; in metres from the thing's foot.
 
-    One without a label is paint: it leaves the label of what it is drawn on.
+    A "wall" lies along the street, as `across` and `width` then do; every other shape faces the camera. A part without
+    a label is paint: it leaves the label of what it is drawn on.
     """
 
     label: Label | None
@@ -61,6 +63,13 @@ class _Part(NamedTuple):
     up: float
     width: float
     height: float
+
+
+def _house(side: int, length: float, height: float) -> tuple[_Part, ...]:
+    places = itertools.product(np.arange(1.5, length - 1, 3.2).tolist(), np.arange(1, height - 2, 3).tolist())
+    windows = (_Part(None, "wall", "glass", along, up, 1.5, 1.5) for along, up in places)
+    gable = _Part(Label.BUILDING, "rectangle", "wall", side * 7, 0, 14, height)
+    return (gable, _Part(Label.BUILDING, "wall", "wall", length / 2, 0, length, height), *windows)
 
 
 def _person(label: Label, *below: _Part) -> tuple[_Part, ...]:
@@ -119,24 +128,12 @@ def draw_street(height: int, width: int, rng: np.random.Generator) -> tuple[Pixe
     for z in range(3, 45, 6):
         view.ground(None, "white", -0.07, 0.07, z, z + 2.5)
     # What is far ahead is drawn first.
-    for foot, thing in sorted(_things(road, kerb, rng), key=lambda pair: pair[0][2], reverse=True):
-        if isinstance(thing, _Wall):
-            view.wall(foot, thing)
-        else:
-            view.stand(foot, thing)
+    for foot, parts in sorted(_things(road, kerb, rng), key=lambda thing: thing[0][2], reverse=True):
+        view.stand(foot, parts)
     return view.photograph(), np.array(view.label)
 
 
-class _Wall(NamedTuple):
-    """The front of a house, or a fence, along the street; in metres."""
-
-    label: Label
-    colour: str
-    length: float
-    height: float
-
-
-def _things(road: float, kerb: float, rng: np.random.Generator) -> Iterator[tuple[Point, _Wall | Sequence[_Part]]]:
+def _things(road: float, kerb: float, rng: np.random.Generator) -> Iterator[tuple[Point, Sequence[_Part]]]:
     """What stands in the street, and where its foot is."""
     built_up = rng.uniform(0.3, 0.95)
     for side in (-1, 1):
@@ -144,9 +141,10 @@ def _things(road: float, kerb: float, rng: np.random.Generator) -> Iterator[tupl
         while z < 90:
             length = rng.uniform(6, 22)
             if rng.random() < built_up:
-                yield (edge, 0, z), _Wall(Label.BUILDING, "wall", length, rng.uniform(6, 20))
+                yield (edge, 0, z), _house(side, length, rng.uniform(6, 20))
             if rng.random() < 0.35:
-                yield (side * (kerb - 0.1), 0, z), _Wall(Label.FENCE, "metal", length, rng.uniform(0.9, 1.8))
+                fence = _Part(Label.FENCE, "wall", "metal", length / 2, 0, length, rng.uniform(0.9, 1.8))
+                yield (side * (kerb - 0.1), 0, z), (fence,)
             yield (edge + side * rng.uniform(1, 8), 0, z + rng.uniform(0, length)), _TREE
             z += length
         # Each with its nearest and farthest place from the street's middle, and its mean spacing.
@@ -209,28 +207,19 @@ class _View:
         corners: list[Point] = [(left, 0, near), (right, 0, near), (right, 0, far), (left, 0, far)]
         self.draw("polygon", label, self.colour(colour, near), corners)
 
-    def wall(self, foot: Point, wall: _Wall) -> None:
-        """A house, with its gable and windows, or a fence."""
-        (x, _, near), high, far = foot, wall.height, foot[2] + wall.length
-        if wall.label == Label.BUILDING:
-            gable: list[Point] = [(x, high, near), (x + np.sign(x) * 14, 0, near)]
-            self.draw("polygon", wall.label, self.colour(wall.colour, near), _upright(*gable))
-        self.draw("polygon", wall.label, self.colour(wall.colour, near), _upright((x, high, near), (x, 0, far)))
-        if wall.label == Label.BUILDING:
-            glass = self.colour("glass", near)
-            for z in np.arange(near + 1, min(far - 1.5, near + 60), 3.2).tolist():
-                for top in np.arange(high - 1, 1.5, -3).tolist():
-                    self.draw("polygon", None, glass, _upright((x, top, z), (x, top - 1.5, z + 1.5)))
-
     def stand(self, foot: Point, parts: Sequence[_Part]) -> None:
-        """A thing of shapes that face the camera, larger or smaller by chance."""
+        """A thing, larger or smaller by chance."""
         x, _, z = foot
         size = self.rng.uniform(0.75, 1.25)
         colours = {part.colour: self.colour(part.colour, z) for part in parts}
         for part in parts:
-            left, right = (x + size * (part.across + side * part.width / 2) for side in (-1, 1))
-            corners: list[Point] = [(left, size * (part.up + part.height), z), (right, size * part.up, z)]
-            self.draw(part.shape, part.label, colours[part.colour], corners)
+            low, high = size * part.up, size * (part.up + part.height)
+            start, end = (size * (part.across + side * part.width / 2) for side in (-1, 1))
+            if part.shape == "wall":
+                edges = [(x, low, z + start), (x, high, z + start), (x, high, z + end), (x, low, z + end)]
+                self.draw("polygon", part.label, colours[part.colour], edges)
+            else:
+                self.draw(part.shape, part.label, colours[part.colour], [(x + start, high, z), (x + end, low, z)])
 
     def photograph(self) -> Pixels:
         """The picture as uint8, (3, height, width), RGB, with texture, the light's strength and tint, and noise."""
@@ -241,9 +230,3 @@ class _View:
         lit = np.asarray(self.image).transpose(2, 0, 1) * light + texture + noise
         photo: Pixels = lit.clip(0, 255).astype(np.uint8)
         return photo
-
-
-def _upright(top: Point, bottom: Point) -> list[Point]:
-    """The corners of an upright rectangle, from two opposite ones."""
-    (x, high, z), (other_x, low, other_z) = top, bottom
-    return [(x, low, z), (x, high, z), (other_x, high, other_z), (other_x, low, other_z)]

@@ -110,9 +110,10 @@ def gate(
     confirmed by 12 more. After an interruption the same command resumes.
 
     Exit codes: 0 no workload got slower, 1 at least one did, 2 bad input, or a workload that could not be compared,
-    3 inconclusive: the machine was too noisy to tell, 130 stopped. A calibration ends with 0, or 2 for bad input.
+    3 inconclusive: the machine was too noisy to tell, 70 a fault of this program, 130 stopped. A calibration ends with
+    0, or 2 for bad input.
 
-    Example: microbench gate main HEAD
+    Example: microbench gate main HEAD --export 'python export.py {out}'
     """
     from microbench.gate.decision_rule import DecisionRule
     from microbench.gate.inputs import parse_input

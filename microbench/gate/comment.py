@@ -22,10 +22,10 @@ _CLOCKS = {"cpu_ns": "CPU time", "device_ns": "the device's clock", "wall_ns": "
 
 def markdown(result: GateResult) -> str:
     """A comment for a pull request."""
-    cells = [cells_of(comparison) for comparison in result.comparisons]
-    for comparison, own in zip(result.comparisons, cells, strict=True):
-        own["workload"] = code_span(comparison.workload)
-        own["verdict"] = _MARKS[comparison.verdict]
+    cells = [cells_of(workload) for workload in result.workloads]
+    for workload, own in zip(result.workloads, cells, strict=True):
+        own["workload"] = code_span(workload.name)
+        own["verdict"] = _MARKS[workload.verdict]
         for column in ("reason", "what differs"):
             own[column] = plain_text(own[column])
     head, base = code_span(result.plan.head.label), code_span(result.plan.base.label)
@@ -39,7 +39,7 @@ def markdown(result: GateResult) -> str:
 
 
 def _clocks(result: GateResult) -> str:
-    replicates = [one for own in result.comparisons for stage in own.stages.values() for one in stage]
+    replicates = [one for own in result.workloads for stage in own.stages.values() for one in stage]
     if not replicates:
         return ""
     return (

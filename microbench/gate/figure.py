@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 
 from microbench.gate.decision import GateVerdict
 from microbench.gate.plan import CONFIRMATION, FIRST
-from microbench.gate.result import Comparison, GateResult
+from microbench.gate.result import GateResult, WorkloadResult
 from microbench.report.figures.style import BLUE, GREEN, GREY, RED, new_figure, save
 
 _COLOURS = {
@@ -30,28 +30,28 @@ def draw_slowdowns(result: GateResult, stem: Path) -> Sequence[Path]:
     Returns:
         The paths of the figure's files; none if nothing was compared.
     """
-    compared = [own for own in result.comparisons if own.decision is not None]
+    compared = [own for own in result.workloads if own.decision is not None]
     if not compared:
         return []
     with new_figure(7.2, 1.4 + 0.5 * len(compared)) as figure:
         axes = figure.add_subplot()
-        for place, comparison in enumerate(reversed(compared)):
-            _draw_comparison(axes, place, comparison)
+        for place, workload in enumerate(reversed(compared)):
+            _draw_workload(axes, place, workload)
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.axvline(np.expm1(result.plan.rule.slower_than), color=RED, linewidth=0.8, linestyle="--")
         # Names are not formulas.
-        axes.set_yticks(range(len(compared)), [own.workload for own in reversed(compared)], parse_math=False)
+        axes.set_yticks(range(len(compared)), [own.name for own in reversed(compared)], parse_math=False)
         axes.set_ylim(-0.6, len(compared) - 0.4)
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("head over base, each process a point (grey: base over itself; dashed: the limit)")
         return save(figure, stem)
 
 
-def _draw_comparison(axes: Axes, place: int, comparison: Comparison) -> None:
-    assert comparison.decision is not None
-    colour = _COLOURS[comparison.verdict]
-    results = {FIRST: comparison.decision.first, CONFIRMATION: comparison.decision.confirmation}
-    for stage, replicates in comparison.stages.items():
+def _draw_workload(axes: Axes, place: int, workload: WorkloadResult) -> None:
+    assert workload.decision is not None
+    colour = _COLOURS[workload.verdict]
+    results = {FIRST: workload.decision.first, CONFIRMATION: workload.decision.confirmation}
+    for stage, replicates in workload.stages.items():
         height = place + _OFFSETS[stage]
         nulls, deltas = (np.expm1([getattr(one, name) for one in replicates]) for name in ("null", "delta"))
         axes.plot(nulls, np.full(len(nulls), height), "|", color=GREY, alpha=0.5)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from microbench.gate.decision import GateVerdict, StageResult, percent
-from microbench.gate.result import Comparison, GateResult
+from microbench.gate.result import GateResult, WorkloadResult
 from microbench.measure.environment import fingerprint
 from microbench.measure.interval import Interval
 
@@ -20,20 +20,20 @@ _MOST_NAMES = 10
 
 def table(result: GateResult) -> pd.DataFrame:
     """One line a workload, for people."""
-    return pd.DataFrame([cells_of(comparison) for comparison in result.comparisons])
+    return pd.DataFrame([cells_of(workload) for workload in result.workloads])
 
 
-def cells_of(comparison: Comparison) -> dict[str, str]:
+def cells_of(workload: WorkloadResult) -> dict[str, str]:
     """A workload's line, by column."""
-    stage = comparison.decision.reported if comparison.decision else None
+    stage = workload.decision.reported if workload.decision else None
     return {
-        "workload": comparison.workload,
+        "workload": workload.name,
         "head over base": interval_text(stage.estimate.slowdown) if stage else "",
         "p": p_text(stage.p_adjusted) if stage else "",
-        "verdict": comparison.verdict.value,
-        "reason": comparison.reason.message,
-        "wall clock": _wall_text(comparison.wall),
-        "what differs": "; ".join(comparison.differences),
+        "verdict": workload.verdict.value,
+        "reason": workload.reason.message,
+        "wall clock": _wall_text(workload.wall),
+        "what differs": "; ".join(workload.differences),
     }
 
 
@@ -67,7 +67,7 @@ def summary(result: GateResult) -> str:
     counts = [f"{len(found)} {verdict.value}" for verdict in GateVerdict if (found := result.having(verdict))]
     kind = "blocks of four processes, ABBA," if result.plan.separate_processes else "processes"
     text = f"{', '.join(counts)}; {result.plan.sampling.processes} {kind} a stage"
-    windows = [one.windows for own in result.comparisons for stage in own.stages.values() for one in stage]
+    windows = [one.windows for own in result.workloads for stage in own.stages.values() for one in stage]
     if windows:
         span = f"{min(windows)}" if min(windows) == max(windows) else f"{min(windows)} to {max(windows)}"
         text += f", {span} windows an arm in each"
@@ -87,7 +87,7 @@ def headline(result: GateResult, show: Callable[[str], str] = str) -> str:
         (GateVerdict.INCONCLUSIVE, "inconclusive"),
     ):
         if found := result.having(verdict):
-            names = [show(comparison.workload) for comparison in found[:_MOST_NAMES]]
+            names = [show(workload.name) for workload in found[:_MOST_NAMES]]
             more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
             return f"{words}: {', '.join(names)}{more}"
     return "no workload got slower"
@@ -109,23 +109,23 @@ def as_json(result: GateResult, code: int) -> dict[str, Any]:
         "pressure_share": result.pressure_share,
         "from_ledger": result.from_ledger,
         "environment": asdict(fingerprint()),
-        "workloads": [_comparison_json(comparison) for comparison in result.comparisons],
+        "workloads": [_workload_json(workload) for workload in result.workloads],
     }
 
 
-def _comparison_json(comparison: Comparison) -> dict[str, Any]:
+def _workload_json(workload: WorkloadResult) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "workload": comparison.workload,
-        "verdict": comparison.verdict.value,
-        "reason_code": comparison.reason.code.value,
-        "reason": comparison.reason.message,
-        "differences": list(comparison.differences),
+        "workload": workload.name,
+        "verdict": workload.verdict.value,
+        "reason_code": workload.reason.code.value,
+        "reason": workload.reason.message,
+        "differences": list(workload.differences),
     }
-    if comparison.decision is not None:
-        document["first"] = _stage_json(comparison.decision.first)
-        document["confirmation"] = _stage_json(comparison.decision.confirmation)
-        document["wall_clock"] = _stage_json(comparison.wall)
-        document["processes"] = {stage: [asdict(one) for one in own] for stage, own in comparison.stages.items()}
+    if workload.decision is not None:
+        document["first"] = _stage_json(workload.decision.first)
+        document["confirmation"] = _stage_json(workload.decision.confirmation)
+        document["wall_clock"] = _stage_json(workload.wall)
+        document["processes"] = {stage: [asdict(one) for one in own] for stage, own in workload.stages.items()}
     return document
 
 

@@ -12,10 +12,11 @@ from microbench.gate.replicate import Replicate
 
 
 @dataclass(frozen=True)
-class Comparison:
+class WorkloadResult:
     """One workload's outcome."""
 
-    workload: str
+    name: str
+    """Of the workload."""
     verdict: GateVerdict
     reason: Reason
     differences: tuple[str, ...] = ()
@@ -38,7 +39,7 @@ class GateResult:
 
     name: str
     plan: GatePlan
-    comparisons: tuple[Comparison, ...]
+    workloads: tuple[WorkloadResult, ...]
     took_s: float
     """Of all its processes, those before a resumption included."""
     from_ledger: bool
@@ -46,6 +47,6 @@ class GateResult:
     pressure_share: float | None
     """The largest share of a process's time during which some task of the machine waited for a core."""
 
-    def having(self, verdict: GateVerdict) -> list[Comparison]:
-        """The comparisons with this verdict."""
-        return [comparison for comparison in self.comparisons if comparison.verdict is verdict]
+    def having(self, verdict: GateVerdict) -> list[WorkloadResult]:
+        """The workloads with this verdict."""
+        return [workload for workload in self.workloads if workload.verdict is verdict]

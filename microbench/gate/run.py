@@ -16,7 +16,7 @@ from microbench.gate.plan import CONFIRMATION, FIRST, GatePlan
 from microbench.gate.processes import GateIdentity, ProcessRunner, Progress, no_progress
 from microbench.gate.reason import Reason, ReasonCode
 from microbench.gate.replicate import BASE, HEAD, Replicate
-from microbench.gate.result import Comparison, GateResult
+from microbench.gate.result import GateResult, WorkloadResult
 from microbench.gate.stage import measure_stage
 
 _OUTPUTS_DIFFER = 1e-3
@@ -41,7 +41,7 @@ def run(plan: GatePlan, ledger: Ledger, on_progress: Progress = no_progress) -> 
     if not pairs:
         raise InputError(
             "base and head have no workload in common that can be compared: "
-            + "; ".join(f"{own.workload}: {own.reason.message}" for own in left_out)
+            + "; ".join(f"{own.name}: {own.reason.message}" for own in left_out)
         )
     plan.require_power()
     key = plan.key()
@@ -65,7 +65,7 @@ def run(plan: GatePlan, ledger: Ledger, on_progress: Progress = no_progress) -> 
     lines = list(ledger.of_gate(name))
     versions = _version_change(lines)
     compared = [
-        Comparison(
+        WorkloadResult(
             own,
             decision.verdict,
             decision.reason,
@@ -82,7 +82,7 @@ def run(plan: GatePlan, ledger: Ledger, on_progress: Progress = no_progress) -> 
     return GateResult(
         name,
         plan,
-        tuple(sorted([*compared, *failed, *left_out], key=lambda comparison: comparison.workload)),
+        tuple(sorted([*compared, *failed, *left_out], key=lambda workload: workload.name)),
         sum(line["took_s"] for line in lines),
         lines_before == len(ledger.lines),
         max(pressures, default=None),
@@ -118,7 +118,7 @@ def _output_difference(replicates: Sequence[Replicate]) -> tuple[str, ...]:
     return (f"outputs differ by {largest:.2g} of their size",) if largest > _OUTPUTS_DIFFER else ()
 
 
-def _not_comparable(plan: GatePlan) -> list[Comparison]:
+def _not_comparable(plan: GatePlan) -> list[WorkloadResult]:
     """Workloads that only one side has, that cannot be used, or that take other inputs."""
     found = {}
     only_in = {"base": ReasonCode.ONLY_IN_BASE, "head": ReasonCode.ONLY_IN_HEAD}
@@ -136,8 +136,8 @@ def _not_comparable(plan: GatePlan) -> list[Comparison]:
     return list(found.values())
 
 
-def _not_compared(workload: str, code: ReasonCode, message: str) -> Comparison:
-    return Comparison(workload, GateVerdict.NOT_COMPARED, Reason(code, message))
+def _not_compared(workload: str, code: ReasonCode, message: str) -> WorkloadResult:
+    return WorkloadResult(workload, GateVerdict.NOT_COMPARED, Reason(code, message))
 
 
 def _input_list(model: OnnxFile) -> str:

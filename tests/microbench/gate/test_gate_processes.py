@@ -22,7 +22,7 @@ from microbench.gate.ledger import Ledger, read_ledger
 from microbench.gate.model_set import ModelSet, open_models
 from microbench.gate.plan import GatePlan
 from microbench.gate.reason import ReasonCode
-from microbench.gate.result import Comparison
+from microbench.gate.result import WorkloadResult
 from microbench.gate.revision import RevisionExporter
 from microbench.gate.run import run
 from microbench.gate.sampling import Arm, Task
@@ -41,10 +41,10 @@ def models_in(path: Path, workspace: Path) -> ModelSet:
     return open_models("base", str(path), workspace, RevisionExporter(), {})
 
 
-def run_in(folder: Path, plan: GatePlan) -> tuple[tuple[Comparison, ...], list[dict[str, Any]]]:
-    """The gate's comparisons, and its ledger's lines."""
+def run_in(folder: Path, plan: GatePlan) -> tuple[tuple[WorkloadResult, ...], list[dict[str, Any]]]:
+    """The gate's workloads, and its ledger's lines."""
     with Ledger(folder / "processes.jsonl") as ledger:
-        return run(plan, ledger).comparisons, ledger.lines
+        return run(plan, ledger).workloads, ledger.lines
 
 
 def task(
@@ -61,8 +61,8 @@ def test_a_gate_with_real_processes_finds_a_much_deeper_network_slower(write_mod
         write_model(f"base/{name}.onnx")
         write_model(f"head/{name}.onnx", layers)
     plan = GatePlan(models_in(tmp_path / "base", tmp_path), models_in(tmp_path / "head", tmp_path), CPU, FEW, LENIENT)
-    comparisons, lines = run_in(tmp_path, plan)
-    verdicts = {comparison.workload: comparison.verdict for comparison in comparisons}
+    workloads, lines = run_in(tmp_path, plan)
+    verdicts = {workload.name: workload.verdict for workload in workloads}
     assert verdicts["net"] is GateVerdict.SLOWER
     assert [len(line["workloads"]) for line in lines[:6]] == [2] * 6
     assert lines[0]["environment"]["cpu_cores"] >= 1
@@ -80,10 +80,10 @@ def test_sides_with_interpreters_of_their_own_run_apart(write_model: WriteModel,
     pythons = {"base": sys.executable, "head": sys.executable}
     sides = models_in(tmp_path / "base", tmp_path), models_in(tmp_path / "head", tmp_path)
     plan = GatePlan(*sides, CPU, FEW, LENIENT, confirmation_processes=0, pythons=pythons)
-    (comparison,), lines = run_in(tmp_path, plan)
-    assert comparison.reason.code is ReasonCode.ABOVE_LIMIT
-    assert comparison.decision is not None
-    assert comparison.decision.first.estimate.slowdown.low > 0
+    (workload,), lines = run_in(tmp_path, plan)
+    assert workload.reason.code is ReasonCode.ABOVE_LIMIT
+    assert workload.decision is not None
+    assert workload.decision.first.estimate.slowdown.low > 0
     blocks = ["".join("A" if line["side"] == "base" else "B" for line in lines[i : i + 4]) for i in range(0, 24, 4)]
     assert len(lines) == 24
     assert set(blocks) <= {"ABBA", "BAAB"}
@@ -94,10 +94,10 @@ def test_outputs_of_other_shapes_are_named(write_model: WriteModel, tmp_path: Pa
     write_model("base/net.onnx")
     write_model("head/net.onnx", outputs=3)
     plan = GatePlan(models_in(tmp_path / "base", tmp_path), models_in(tmp_path / "head", tmp_path), CPU, FEW, LENIENT)
-    (comparison,), _ = run_in(tmp_path, plan)
-    assert (comparison.verdict, comparison.reason.code) == (GateVerdict.NOT_COMPARED, ReasonCode.FAILED)
+    (workload,), _ = run_in(tmp_path, plan)
+    assert (workload.verdict, workload.reason.code) == (GateVerdict.NOT_COMPARED, ReasonCode.FAILED)
     shapes = "outputs of arm 'head' have the shapes [[1, 3, 16, 16]], those of 'base' [[1, 8, 16, 16]]"
-    assert shapes in comparison.reason.message
+    assert shapes in workload.reason.message
 
 
 def lines_of(job: Job) -> list[dict[str, Any]]:
@@ -244,9 +244,9 @@ def test_what_a_crash_did_not_come_to_is_measured_by_another_process(
 
     monkeypatch.setattr("microbench.gate.processes.run_worker", crashing)
     models = models_in(tmp_path / "base", tmp_path)
-    comparisons, _ = run_in(tmp_path, GatePlan(models, models, CPU))
-    assert [own.verdict for own in comparisons] == [GateVerdict.PASS, GateVerdict.NOT_COMPARED, GateVerdict.PASS]
-    assert all(len(own.stages["first"]) == 12 for own in comparisons if own.workload != "b")
+    workloads, _ = run_in(tmp_path, GatePlan(models, models, CPU))
+    assert [own.verdict for own in workloads] == [GateVerdict.PASS, GateVerdict.NOT_COMPARED, GateVerdict.PASS]
+    assert all(len(own.stages["first"]) == 12 for own in workloads if own.name != "b")
 
 
 @pytest.mark.parametrize("content", [b"not a process\n", b"no line break", b"\x89PNG\r\n\x1a\n\x00"])

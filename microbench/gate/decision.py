@@ -12,8 +12,9 @@ import numpy as np
 from microbench.gate.decision_rule import DecisionRule
 from microbench.gate.reason import Reason, ReasonCode
 from microbench.gate.replicate import Replicate
-from microbench.gate.statistics import hodges_lehmann_interval, holm, signed_rank_p
+from microbench.gate.statistics import hodges_lehmann_interval, signed_rank_p
 from microbench.measure.interval import Interval
+from microbench.measure.significance import holm
 
 
 class GateVerdict(enum.StrEnum):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,23 +61,6 @@ def hodges_lehmann_interval(values: Samples, *, confidence: float = 0.95) -> Int
     k = int(np.searchsorted(below, (1 - confidence) / 2, side="right"))
     low, high = (float(averages[k - 1]), float(averages[-k])) if k else (-math.inf, math.inf)
     return Interval(hodges_lehmann(values), low, high)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted so that the chance to reject any true null hypothesis is at most the level (Holm 1979).
-
-    Returns:
-        In the order given: the largest of (m - rank) p over itself and the smaller ones, and at most 1.
-
-    >>> holm([0.02, 0.01, 0.6])
-    [0.04, 0.03, 0.6]
-    """
-    adjusted = [1.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, (len(p_values) - rank) * p_values[index])
-        adjusted[index] = min(largest, 1.0)
-    return adjusted
 
 
 def _doubled_midranks(magnitudes: Samples) -> NDArray[np.int64]:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from microbench.gate.statistics import hodges_lehmann_interval, holm, signed_rank_p
+from microbench.gate.statistics import hodges_lehmann_interval, signed_rank_p
+from microbench.measure.significance import holm
 from microbench.measure.statistics import Samples
 
 # Depression scores of nine patients before and after tranquilliser (Hollander and Wolfe 1973, p. 29 f.), which R's
@@ -82,19 +83,6 @@ def test_the_estimate_moves_with_the_values(values: list[float], by: float) -> N
     before, after = hodges_lehmann_interval(array), hodges_lehmann_interval(array + by)
     assert after.estimate == pytest.approx(before.estimate + by, abs=1e-12)
     assert after.low <= after.estimate <= after.high
-
-
-def test_holm_on_his_scheme() -> None:
-    # 4 x 0.01; 3 x 0.015 = 0.045; 2 x 0.02 = 0.04, which may not undercut the one before; 1 x 0.6.
-    assert holm([0.6, 0.01, 0.02, 0.015]) == pytest.approx([0.6, 0.04, 0.045, 0.045])
-    assert holm([0.7, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_is_between_the_p_value_and_bonferronis(p_values: list[float]) -> None:
-    for p, adjusted in zip(p_values, holm(p_values), strict=True):
-        assert p <= adjusted <= min(1.0, len(p_values) * p) + 1e-15
 
 
 @pytest.mark.parametrize("draw", ["normal", "laplace", "standard_cauchy"])

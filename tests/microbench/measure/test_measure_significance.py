@@ -24,3 +24,9 @@ def test_an_infinite_t_is_certain() -> None:
 def test_holm_adjusts_each_p_value_by_the_number_of_those_left() -> None:
     assert holm([0.6, 0.01, 0.02, 0.015]) == pytest.approx([0.6, 0.04, 0.045, 0.045])
     assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_between_the_p_value_and_bonferronis(p_values: list[float]) -> None:
+    for p, adjusted in zip(p_values, holm(p_values), strict=True):
+        assert p <= adjusted <= min(1.0, len(p_values) * p) + 1e-15

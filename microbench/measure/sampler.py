@@ -208,11 +208,15 @@ class _Sampling:
         self._on_progress = on_progress
         self._rng = np.random.default_rng(policy.seed)
         self._orders = Orders(self._rng)
+        self._generation = 0
+        self._loading = len(rows)
+        """Rows that are loaded in this generation."""
 
     def run(self) -> None:
         """Take generations until no row is left."""
         generation = 0
         while self._active:
+            self._generation, self._loading = generation, len(self._active)
             waiting = self._orders.next(self._active, lambda p: p.row.key, lambda p: p.row.compared_in)
             self._active = []
             divided = False
@@ -224,8 +228,12 @@ class _Sampling:
                 if divided:
                     self._free([progress for progress in unfinished if not progress.keeps_session])
             generation += 1
-            floor = min(generation / self._policy.min_generations, 0.9)
-            self._on_progress(1 - len(self._active) / self._rows * (1 - floor))
+            self._report(len(self._active), generation)
+
+    def _report(self, active: int, generations: float) -> None:
+        """Report what is surely done where so many rows are left after so many generations."""
+        floor = min(generations / self._policy.min_generations, 0.9)
+        self._on_progress(1 - active / self._rows * (1 - floor))
 
     def _load_group(self, waiting: list[_Progress]) -> tuple[list[_Progress], list[_Progress]]:
         """Load rows from the front of the queue until the next would not fit; these, and those that still wait."""
@@ -238,6 +246,8 @@ class _Sampling:
             ):
                 return group, waiting[place:]
             group += self._attempt([progress], self._load_warm)
+            # A generation takes minutes where many networks are loaded, which is most of its time.
+            self._report(self._loading, self._generation + 1 - (len(waiting) - place - 1) / self._loading)
         return group, []
 
     def _load_warm(self, progress: _Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from microbench.experiments.base import Experiment
@@ -36,17 +37,22 @@ def run_experiments(
     records: dict[str, list[Record]] = {experiment.name: [] for experiment in experiments}
     # All plans are checked before any of them costs time.
     plans = [
-        (group, _plan(group, settings))
-        for whole_networks in (False, True)
+        (title, group, _plan(group, settings))
+        for title, whole_networks in (("blocks", False), ("whole networks", True))
         if (group := [experiment for experiment in experiments if experiment.whole_networks == whole_networks])
     ]
-    for group, plan in plans:
-        _add(records, run(plan, on_progress))
+    for number, (title, group, plan) in enumerate(plans, start=1):
+        stage = f"{title} ({number} of {len(plans)})" if len(plans) > 1 else title
+        _add(records, run(plan, _within(stage, on_progress)))
         for target in plan.targets:
             while not settings.quick and (further := _further(group, records, target)):
-                extended = Plan(further, [target], plan.policy, plan.folder, fresh=False)
-                _add(records, run(extended, on_progress))
+                extended = dataclasses.replace(plan, specs=further, targets=[target], fresh=False)
+                _add(records, run(extended, _within(f"{stage}, further rows", on_progress)))
     return records
+
+
+def _within(stage: str, on_progress: Callable[[str, float], None]) -> Callable[[str, float], None]:
+    return lambda phase, share: on_progress(f"{stage}: {phase}", share)
 
 
 def _plan(group: Sequence[Experiment], settings: Settings) -> Plan:

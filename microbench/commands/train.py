@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from microbench import plugins
 from microbench.commands import options
 from microbench.commands.console import progress_bar
 from microbench.errors import InputError
@@ -96,7 +98,9 @@ def train(
     else:
         click.echo(f"Written: {weights}" + (f", {kept}" if kept else ""))
         recipe = training.recipe
-        click.echo(f"Next: microbench evaluate {weights} --data-set {recipe.data_set} --split {recipe.test_split}")
+        choice = ["--data-set", recipe.data_set, "--split", recipe.test_split]
+        choice += [part for text in plugins.requested() for part in ("--import", text)]
+        click.echo(f"Next: microbench evaluate {weights} {shlex.join(choice)}")
 
 
 def _fields(assignments: Sequence[str]) -> dict[str, str]:

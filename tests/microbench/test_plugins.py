@@ -150,6 +150,7 @@ def test_a_name_that_cannot_be_typed_on_a_command_line_is_refused(install: Insta
 
 
 @pytest.mark.subprocess
+@pytest.mark.subprocess
 def test_a_plugin_may_ask_for_all_names_while_it_is_imported(install: Install) -> None:
     code = """
         from microbench.runtimes.base import RUNTIMES, Runtime
@@ -219,6 +220,7 @@ def test_a_class_without_a_name_is_called_after_itself_in_snake_case(thing: str,
 
 
 @pytest.mark.subprocess
+@pytest.mark.subprocess
 def test_child_processes_import_what_their_parent_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_tools.py").write_text("print('imported in', __name__)")
     monkeypatch.chdir(tmp_path)
@@ -230,6 +232,7 @@ def test_child_processes_import_what_their_parent_did(tmp_path: Path, monkeypatc
     assert in_another_process(program) == "imported in my_tools\n"
 
 
+@pytest.mark.subprocess
 @pytest.mark.subprocess
 def test_objects_of_an_imported_class_are_pickled_by_its_modules_name(my_tools: Path, tools: Registry[Tool]) -> None:
     plugins.request(f"{my_tools}:Saw")

@@ -10,6 +10,7 @@ from commands import call_microbench
 
 from lpsnet.registry import NETWORKS
 from microbench import plugins
+from microbench.bundle.command import main as measure
 from microbench.experiments import EXPERIMENTS
 
 NETWORK = """
@@ -88,3 +89,13 @@ def test_a_name_that_is_taken_ends_the_command_with_a_sentence(folder: Path) -> 
     assert ended.code == 2
     assert ended.err.startswith("microbench: network 'lpsnet-s' is already registered by lpsnet.")
     assert ended.err.count("\n") == 1
+
+
+def test_the_command_of_a_bundles_device_imports_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        measure(["bundle", "--import", "my_network.py:Something"])
+    assert ended.value.code == 2
+    assert "has no attribute 'Something'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        measure(["no_bundle", "--import", "my_network.py"])
+    assert "my_network" in sys.modules

@@ -6,31 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from microbench.gate.ledger_line import SCHEMA, ProcessLine, process_line
 from microbench.measure.jsonlines import LineFormat, open_for_appending, read_lines
-
-SCHEMA = 1
-"""Raised when a line changes its meaning."""
-
-ProcessLine = dict[str, Any]
-"""Who measured (gate, stage, replicate, position, side), how, where, and each workload's windows or error."""
-
-_FIELDS = ("gate", "key", "stage", "replicate", "position", "side", "workloads", "took_s", "pressure_share")
-
-
-def _process_line(document: Any) -> ProcessLine:
-    if document["schema"] != SCHEMA:
-        raise ValueError(f"schema {document['schema']!r}")
-    line: ProcessLine = document
-    for field in _FIELDS:
-        line[field]
-    return line
-
 
 _PROCESSES = LineFormat(
     file="gate file",
     line="a process of this version of the gate",
     prefixes=(b'{"schema":%d,"gate":' % SCHEMA,),
-    parse=_process_line,
+    parse=process_line,
     after_tear="that process is run again",
 )
 

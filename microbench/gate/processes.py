@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from microbench.gate.ledger import Ledger, ProcessLine
+from microbench.gate.ledger import Ledger
+from microbench.gate.ledger_line import ProcessLine
 from microbench.gate.sampling import Task
 from microbench.gate.sampling_plan import SamplingPlan
 from microbench.gate.spawn import run_worker

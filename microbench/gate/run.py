@@ -10,7 +10,8 @@ from typing import Any
 from microbench.errors import InputError
 from microbench.gate.decision import GateVerdict, StageEstimate, StageResult, decide, estimate_stage, judge_stage
 from microbench.gate.differences import differences
-from microbench.gate.ledger import Ledger, ProcessLine
+from microbench.gate.ledger import Ledger
+from microbench.gate.ledger_line import ProcessLine
 from microbench.gate.onnx_file import OnnxFile
 from microbench.gate.plan import CONFIRMATION, FIRST, GatePlan
 from microbench.gate.processes import GateIdentity, ProcessRunner, Progress, no_progress

@@ -11,7 +11,7 @@ import click
 
 from microbench.commands import options
 from microbench.commands.console import progress_bar
-from microbench.errors import EXIT_ROWS_FAILED
+from microbench.errors import EXIT_ROWS_FAILED, InputError
 from microbench.extras import require_extra
 
 if TYPE_CHECKING:
@@ -146,8 +146,11 @@ def _sweep_command() -> click.Command:
     @click.option(
         "--batch", "batches", type=int, multiple=True, default=(1,), show_default=True, help="Images per run."
     )
+    @click.option("--depth", "depths", type=int, multiple=True, help="Blocks in a stack; repeatable [default: 1].")
     @click.option(
-        "--depth", "depths", type=int, multiple=True, default=(1,), show_default=True, help="Blocks in a stack."
+        "--marginal",
+        is_flag=True,
+        help="Also what one more block costs inside a network, from stacks of 1, 2, 4 and 8 blocks.",
     )
     @run_options
     def command(**values: Any) -> None:
@@ -157,7 +160,7 @@ def _sweep_command() -> click.Command:
 
         Example: microbench run sweep --block conv3x3 --block ghost --width 8..64:8
         """
-        names = ("block_texts", "widths", "in_width", "resolutions", "strides", "batches", "depths")
+        names = ("block_texts", "widths", "in_width", "resolutions", "strides", "batches", "depths", "marginal")
         _time([_sweep(**{name: values.pop(name) for name in names})], "sweep", **values)
 
     return command
@@ -171,11 +174,14 @@ def _sweep(
     strides: tuple[int, ...],
     batches: tuple[int, ...],
     depths: tuple[int, ...],
+    marginal: bool,
 ) -> Sweep:
     import blocks
     from microbench.experiments.parsing import parse_resolution, parse_widths
-    from microbench.experiments.sweep import Axes, BlockChoice, Sweep
+    from microbench.experiments.sweep import CHAIN_DEPTHS, Axes, BlockChoice, Sweep
 
+    if marginal and depths:
+        raise InputError("depth must not be given with --marginal, which takes stacks of 1, 2, 4 and 8 blocks.")
     return Sweep(
         Axes(
             blocks=tuple(BlockChoice.parse(text) for text in block_texts or blocks.NAMES),
@@ -184,7 +190,7 @@ def _sweep(
             resolutions=tuple(parse_resolution(text) for text in resolutions),
             strides=strides,
             batches=batches,
-            depths=depths,
+            depths=CHAIN_DEPTHS if marginal else depths or (1,),
         )
     )
 

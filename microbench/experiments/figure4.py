@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
-from microbench.experiments.sweep import Axes, BlockChoice, axes_to_specs
+from microbench.experiments.sweep import CHAIN_DEPTHS, Axes, BlockChoice, axes_to_specs
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 
@@ -17,27 +17,39 @@ SEPCONV = BlockChoice("sepconv3x3", (("bare", True),))
 
 @EXPERIMENTS.register("figure4")
 class Figure4(Experiment):
-    """Both convolutions on a 32 x 128 x 128 map, batch 1."""
+    """Both convolutions on a 32 x 128 x 128 map, batch 1: one block, as in the paper, and chains of up to eight.
+
+    From the chains follows what a block costs inside a network, where the conversions at the ends are paid for once.
+    """
 
     name = "figure4"
     title = "Figure 4: FLOPs-efficiency of the standard against the depthwise separable convolution"
 
     def specs(self) -> list[WorkloadSpec]:
-        """Two rows."""
-        return axes_to_specs(self.name, Axes(blocks=(CONV, SEPCONV), widths=(32,), resolutions=((128, 128),)))
+        """A single block and three longer chains of each."""
+        axes = Axes(blocks=(CONV, SEPCONV), widths=(32,), resolutions=((128, 128),), depths=CHAIN_DEPTHS)
+        return axes_to_specs(self.name, axes)
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
         """Bars of MMACs/ms, ours and the published ones in panels of their own."""
         from microbench.report.dataframe import to_dataframe
-        from microbench.report.efficiency_ratio import efficiency_ratios
+        from microbench.report.efficiency_ratio import efficiency_ratios, marginal_efficiency_ratios
         from microbench.report.figures.figure4 import draw_figure4
+        from microbench.report.marginal import marginal_costs
         from microbench.report.tables.blocks import block_table
 
-        data = to_dataframe(records)
-        ratios = efficiency_ratios(records, CONV.label, SEPCONV.label)
+        single = [record for record in records if record.axes["depth"] == 1]
+        costs = marginal_costs(records)
+        ratios = [
+            *efficiency_ratios(single, CONV.label, SEPCONV.label),
+            *marginal_efficiency_ratios(costs, CONV.label, SEPCONV.label),
+        ]
         return Presentation(
-            table=block_table(records, ceilings),
+            table=block_table(records, ceilings, costs),
             findings=tuple(ratio.sentence for ratio in ratios),
-            data={"conv_over_sepconv_efficiency": [ratio.as_json() for ratio in ratios]},
-            figures=draw_figure4(data, folder / self.name),
+            data={
+                "conv_over_sepconv_efficiency": [ratio.as_json() for ratio in ratios],
+                "marginal_costs": [cost.as_json() for cost in costs],
+            },
+            figures=draw_figure4(to_dataframe(single), costs, folder / self.name),
         )

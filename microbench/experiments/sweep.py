@@ -50,6 +50,10 @@ class BlockChoice:
         return blocks.make(self.name, in_channels, out_channels, stride, **dict(self.options))
 
 
+CHAIN_DEPTHS = (1, 2, 4, 8)
+"""Blocks in the chains from which the cost of one more block is estimated; see `microbench.report.marginal`."""
+
+
 def _option(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
@@ -190,14 +194,19 @@ class Sweep(Experiment):
         """Latency and efficiency against width, with sweet spots where a block has at least four widths."""
         from microbench.report.dataframe import to_dataframe
         from microbench.report.figures.sweep import draw_sweep
+        from microbench.report.marginal import marginal_costs
         from microbench.report.sweet_spots import curves_of, describe
         from microbench.report.tables.blocks import block_table
 
         data = to_dataframe(records)
         curves = curves_of(data)
+        costs = marginal_costs(records)
         return Presentation(
-            table=block_table(records, ceilings),
+            table=block_table(records, ceilings, costs),
             findings=tuple(describe(curve) for curve in curves),
-            data={"sweet_spots": [curve.as_json() for curve in curves]},
+            data={
+                "sweet_spots": [curve.as_json() for curve in curves],
+                "marginal_costs": [cost.as_json() for cost in costs],
+            },
             figures=draw_sweep(data, curves, folder / self.name),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Optional
 
+from microbench.measure.interval import Interval
 from microbench.measure.measurement import Measurement
 from microbench.measure.record import Record
 
@@ -26,6 +27,15 @@ def interval_text(measurement: Optional[Measurement]) -> str:
         return ""
     half = (measurement.latency_ci_high_ms - measurement.latency_ci_low_ms) / 2 / measurement.latency_ms
     return f"{significant(measurement.latency_ms)} ±{half:.1%}"
+
+
+def estimate_text(interval: Interval) -> str:
+    """An estimate with its 95% interval, which may reach below 0.
+
+    >>> estimate_text(Interval(0.1234, -0.01, 0.256))
+    '0.1234 (-0.01 to 0.256)'
+    """
+    return f"{significant(interval.estimate)} ({significant(interval.low)} to {significant(interval.high)})"
 
 
 def significant(value: float) -> str:

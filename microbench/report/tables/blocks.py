@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from microbench.measure.record import Record
-from microbench.measure.wording import interval_text, remarks, significant
+from microbench.measure.record import Configuration, Record
+from microbench.measure.wording import estimate_text, interval_text, remarks, significant
+from microbench.measure.workload import Axis
 from microbench.report.dataframe import to_dataframe
 from microbench.report.labels import TARGET_COLUMNS
+from microbench.report.marginal import MarginalCost
 from microbench.report.roofline import attained_share
 
 _GPU_COLUMNS = ("timing", "l2")
 _SHOWN_AXES = ("block", "width", "in_width", "resolution", "stride", "batch", "depth")
 
 
-def block_table(records: Sequence[Record], ceilings: Sequence[Record]) -> pd.DataFrame:
-    """One line a row: the axes that vary, latency, cost, efficiency, roofline share and remarks."""
+def block_table(
+    records: Sequence[Record], ceilings: Sequence[Record], costs: Sequence[MarginalCost] = ()
+) -> pd.DataFrame:
+    """One line a row: the axes that vary, latency, cost, efficiency, roofline share and remarks.
+
+    Args:
+        records: of single blocks or chains.
+        ceilings: of the "ceilings" experiment in the same configurations.
+        costs: of the chains; each becomes a line behind its chain, whose depth is "one more".
+    """
     data = to_dataframe(records)
     table = pd.DataFrame(index=data.index)
     for axis in _SHOWN_AXES:
@@ -31,7 +42,40 @@ def block_table(records: Sequence[Record], ceilings: Sequence[Record]) -> pd.Dat
     table["MMACs/ms"] = data["efficiency_mmacs_per_ms"].map(significant)
     table["of roofline"] = attained_share(data, to_dataframe(ceilings)).map(lambda s: "" if pd.isna(s) else f"{s:.0%}")
     table["remarks"] = [remarks(record) for record in records]
-    return table
+    return _with_marginal_costs(table, records, costs) if costs else table
+
+
+def _with_marginal_costs(table: pd.DataFrame, records: Sequence[Record], costs: Sequence[MarginalCost]) -> pd.DataFrame:
+    """The table with a line for each marginal cost behind the last row of its chain."""
+    lines = table.to_dict("records")
+    last = {_chain_of(record.axes, record.configuration): place for place, record in enumerate(records)}
+    behind = {last[_chain_of(cost.axes, cost.configuration)]: cost for cost in costs}
+    extended = []
+    for place, line in enumerate(lines):
+        extended.append({**line, "ends ms": ""})
+        if place in behind:
+            extended.append(_marginal_line(line, behind[place]))
+    columns = list(table.columns)
+    columns.insert(columns.index("latency ms") + 1, "ends ms")
+    return pd.DataFrame(extended, columns=columns)
+
+
+def _chain_of(axes: Mapping[str, Axis], configuration: Configuration) -> tuple[object, ...]:
+    return (tuple((axis, value) for axis, value in axes.items() if axis != "depth"), configuration)
+
+
+def _marginal_line(line: Mapping[Any, Any], cost: MarginalCost) -> dict[Any, Any]:
+    efficiency = cost.efficiency_mmacs_per_ms
+    return {
+        **line,
+        "depth": "one more",
+        "latency ms": estimate_text(cost.marginal_ms),
+        "ends ms": estimate_text(cost.ends_ms),
+        "MMACs": significant(cost.macs / 1e6) if cost.macs else "",
+        "MMACs/ms": significant(efficiency.estimate) if efficiency else "",
+        "of roofline": "",
+        "remarks": f"no line: a chain is {cost.misfit_share:.0%} off it" if cost.bent else "",
+    }
 
 
 def ceiling_table(records: Sequence[Record]) -> pd.DataFrame:

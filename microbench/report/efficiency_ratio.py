@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from microbench.measure.interval import Interval
 from microbench.measure.record import Record
+from microbench.report import marginal
 from microbench.report.labels import configuration_label
 from microbench.report.latency_ratio import LatencyRatio, latency_ratio
+from microbench.report.marginal import MarginalCost
+
+Protocol = Literal["alone", "inside a network"]
+"""What is compared: graphs of a single block, as the paper's are, or what one more block costs inside a network."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,7 @@ class EfficiencyRatio:
 
     target: str
     """What both were run in, in words."""
+    protocol: Protocol
     ratio: Interval
     is_paired: bool
     """Whether both rows were sampled side by side."""
@@ -27,8 +33,8 @@ class EfficiencyRatio:
         """The ratio in words."""
         doubt = "" if self.is_paired else " (rows of different runs)"
         return (
-            f"{self.target}: the standard convolution does {self.ratio.estimate:.2f} times the MACs a millisecond of "
-            f"the depthwise separable one (95% CI {self.ratio.low:.2f} to {self.ratio.high:.2f}){doubt}."
+            f"{self.target}, {self.protocol}: the standard convolution does {self.ratio.estimate:.2f} times the MACs a "
+            f"millisecond of the depthwise separable one (95% CI {self.ratio.low:.2f} to {self.ratio.high:.2f}){doubt}."
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -44,7 +50,21 @@ def efficiency_ratios(records: Sequence[Record], numerator: str, denominator: st
         for configuration in dict.fromkeys(record.configuration for record in records)
         if (configuration, numerator) in rows and (configuration, denominator) in rows
     ]
-    return [_efficiency_ratio(first, second) for first, second in pairs]
+    return [_ratio("alone", first, efficiency_advantage(first, second)) for first, second in pairs]
+
+
+def marginal_efficiency_ratios(
+    costs: Sequence[MarginalCost], numerator: str, denominator: str
+) -> list[EfficiencyRatio]:
+    """The same of one more block inside a network, where its cost is surely above 0."""
+    by_block = {(cost.configuration, cost.axes["block"]): cost for cost in costs}
+    ratios = []
+    for configuration in dict.fromkeys(cost.configuration for cost in costs):
+        first, second = (by_block.get((configuration, block)) for block in (numerator, denominator))
+        advantage = marginal.efficiency_advantage(first, second) if first and second else None
+        if first is not None and advantage is not None:
+            ratios.append(_ratio("inside a network", first, advantage))
+    return ratios
 
 
 def efficiency_advantage(first: Record, second: Record) -> LatencyRatio:
@@ -58,6 +78,6 @@ def efficiency_advantage(first: Record, second: Record) -> LatencyRatio:
     return latency_ratio(second, first).scaled(first.cost.macs / second.cost.macs)
 
 
-def _efficiency_ratio(first: Record, second: Record) -> EfficiencyRatio:
-    advantage = efficiency_advantage(first, second)
-    return EfficiencyRatio(configuration_label(first.configuration), advantage.interval, advantage.is_paired)
+def _ratio(protocol: Protocol, first: Record | MarginalCost, advantage: LatencyRatio) -> EfficiencyRatio:
+    target = configuration_label(first.configuration)
+    return EfficiencyRatio(target, protocol, advantage.interval, advantage.is_paired)

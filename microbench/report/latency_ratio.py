@@ -61,7 +61,7 @@ def latency_ratio(first: Record, second: Record) -> LatencyRatio:
             return _unknown(a.latency_ms / b.latency_ms, shared_loads(first, second))
         interval = ratio_interval([x for x, _ in pairs], [y for _, y in pairs])
         degrees = len(pairs) - 1
-        return LatencyRatio(interval, _log_error(interval, degrees), degrees, shared_loads(first, second), True)
+        return LatencyRatio(interval, log_error(interval, degrees), degrees, shared_loads(first, second), True)
     units = min(len(independent_samples(m.generations)) for m in (a, b))
     loads = min(a.loads, b.loads)
     if units < 2:
@@ -71,10 +71,11 @@ def latency_ratio(first: Record, second: Record) -> LatencyRatio:
         Interval(b.latency_ms, b.latency_ci_low_ms, b.latency_ci_high_ms),
     )
     widened = Interval(interval.estimate, interval.low / (1 + BETWEEN_RUNS), interval.high * (1 + BETWEEN_RUNS))
-    return LatencyRatio(widened, _log_error(interval, units - 1), units - 1, loads, False)
+    return LatencyRatio(widened, log_error(interval, units - 1), units - 1, loads, False)
 
 
-def _log_error(interval: Interval, degrees_of_freedom: int) -> float:
+def log_error(interval: Interval, degrees_of_freedom: int) -> float:
+    """The standard error of a ratio's logarithm that its 95% interval amounts to."""
     reach = math.log(interval.high / interval.low) / 2
     return reach / student_t_975(degrees_of_freedom)
 

@@ -23,6 +23,7 @@ from microbench.measure.interval import Interval
 from microbench.measure.record import Configuration, Record
 from microbench.measure.workload import Axis
 from microbench.report.bootstrap import bootstrap_latencies_ms, can_bootstrap
+from microbench.report.latency_ratio import BETWEEN_RUNS, LatencyRatio, log_error
 
 FEWEST_DEPTHS = 3
 """Two points lie on a line whatever they are: nothing would be known of its fit."""
@@ -50,6 +51,8 @@ class MarginalCost:
     The slope is then that of a chord, and depends on the depths."""
     macs: int | None
     """Of one more block."""
+    rows: tuple[Record, ...]
+    """The chains."""
     resampled_ms: Values = field(repr=False, compare=False)
     """The marginal cost in each resample of the loads, the same resamples for all chains of a run."""
 
@@ -96,20 +99,27 @@ def marginal_costs(records: Sequence[Record]) -> list[MarginalCost]:
     return [_marginal_cost(chain, resampled[end - len(chain) : end]) for chain, end in zip(fitted, ends, strict=True)]
 
 
-def efficiency_ratio(numerator: MarginalCost, denominator: MarginalCost) -> Interval | None:
-    """How many times more MACs per millisecond one more block of the first kind does than one of the second.
+def efficiency_advantage(first: MarginalCost, second: MarginalCost) -> LatencyRatio | None:
+    """How many times the MACs per millisecond of one more block of the second kind one more of the first does.
 
     Returns:
-        The ratio with its 95% interval, from resamples drawn alike for both where they are of one run; None where a
-        marginal cost is not above 0 or the MACs are unknown.
+        The ratio, from resamples drawn alike for both where they are of one run; None where a marginal cost is not
+        surely above 0 or the MACs are unknown.
     """
-    if numerator.efficiency_mmacs_per_ms is None or denominator.efficiency_mmacs_per_ms is None:
+    if first.efficiency_mmacs_per_ms is None or second.efficiency_mmacs_per_ms is None:
         return None
-    assert numerator.macs is not None
-    assert denominator.macs is not None
-    scale = numerator.macs / denominator.macs
-    estimate = scale * denominator.marginal_ms.estimate / numerator.marginal_ms.estimate
-    return _interval(estimate, scale * denominator.resampled_ms / numerator.resampled_ms)
+    assert first.macs is not None
+    assert second.macs is not None
+    rows = (*first.rows, *second.rows)
+    is_paired = len({row.run for row in rows}) == 1
+    loads = min(row.measurement.loads for row in rows if row.measurement)
+    interval = _interval(
+        second.marginal_ms.estimate / first.marginal_ms.estimate, second.resampled_ms / first.resampled_ms
+    )
+    if not is_paired:
+        interval = Interval(interval.estimate, interval.low / (1 + BETWEEN_RUNS), interval.high * (1 + BETWEEN_RUNS))
+    ratio = LatencyRatio(interval, log_error(interval, loads - 1), loads - 1, loads, is_paired)
+    return ratio.scaled(first.macs / second.macs)
 
 
 def _depth(record: Record) -> int:
@@ -137,6 +147,7 @@ def _marginal_cost(ordered: Sequence[Record], resampled: Values) -> MarginalCost
         misfit_share=float(abs(residuals[worst])),
         bent=bool(off.any()),
         macs=_macs_of_one(ordered),
+        rows=tuple(ordered),
         resampled_ms=marginal_resampled,
     )
 

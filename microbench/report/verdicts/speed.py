@@ -12,6 +12,8 @@ from microbench.measure.record import Record
 from microbench.report.bootstrap import Values, bootstrap_latencies_ms, can_bootstrap
 from microbench.report.efficiency_ratio import efficiency_advantage
 from microbench.report.latency_ratio import latency_ratio
+from microbench.report.marginal import MarginalCost
+from microbench.report.marginal import efficiency_advantage as efficiency_advantage_in_network
 from microbench.report.verdicts.claim import Claim
 from microbench.report.verdicts.reason import Reason, ReasonCode
 from microbench.report.verdicts.rivals import (
@@ -46,19 +48,49 @@ def claim_first(
         names: how a reader knows them.
         quantity: MACs a millisecond, of which more is better, or latency, of which less is.
     """
-    comparisons = compare_with_rivals(
-        {rival: _evidence(rows[favourite], row, quantity) for rival, row in rows.items() if rival != favourite}
-    )
+    evidence = {rival: _evidence(rows[favourite], row, quantity) for rival, row in rows.items() if rival != favourite}
+    share = share_first(favourite, rows, quantity)
+    return _claim(text, favourite, evidence, names, quantity, share, tuple(rows.values()))
+
+
+def claim_first_in_network(
+    text: str, favourite: str, costs: Mapping[str, MarginalCost], names: Mapping[str, str]
+) -> Claim | None:
+    """The claim that one more block of the favourite does the most MACs a millisecond inside a network.
+
+    Args:
+        text: what is claimed.
+        favourite: the block that is claimed to be first.
+        costs: at least two, by their block.
+        names: how a reader knows them.
+
+    Returns:
+        The claim; None where a block's marginal cost is not surely above 0, as its efficiency is then unknown.
+    """
+    found = {rival: efficiency_advantage_in_network(costs[favourite], cost) for rival, cost in costs.items()}
+    advantages = {rival: advantage for rival, advantage in found.items() if advantage is not None}
+    if len(advantages) < len(costs):
+        return None
+    evidence = {rival: ratio_evidence(one) for rival, one in advantages.items() if rival != favourite}
+    efficiencies = np.array([(cost.macs or np.nan) / cost.resampled_ms for cost in costs.values()])
+    share = float(first_shares(efficiencies)[list(costs).index(favourite)])
+    rows = tuple(row for cost in costs.values() for row in cost.rows)
+    return _claim(text, favourite, evidence, names, "efficiency", share, rows)
+
+
+def _claim(
+    text: str,
+    favourite: str,
+    evidence: Mapping[str, Evidence],
+    names: Mapping[str, str],
+    quantity: Quantity,
+    share: float | None,
+    rows: tuple[Record, ...],
+) -> Claim:
+    comparisons = compare_with_rivals(evidence)
     judgement = judge_first(comparisons)
-    decided_by = deciding(comparisons, judgement)
-    return Claim(
-        text=text,
-        judgement=judgement,
-        reason=_reason(favourite, decided_by, judgement, names, quantity),
-        share=share_first(favourite, rows, quantity),
-        comparisons=comparisons,
-        rows=tuple(rows.values()),
-    )
+    reason = _reason(favourite, deciding(comparisons, judgement), judgement, names, quantity)
+    return Claim(text, judgement, reason, share, comparisons, rows)
 
 
 def leader(rows: Mapping[str, Record], quantity: Quantity) -> str:

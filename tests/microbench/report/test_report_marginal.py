@@ -9,7 +9,7 @@ import pytest
 from microbench.experiments.sweep import CHAIN_DEPTHS
 from microbench.measure.record import Record
 from microbench.report import marginal
-from microbench.report.marginal import efficiency_ratio, fit_line, marginal_costs
+from microbench.report.marginal import efficiency_advantage, fit_line, marginal_costs
 
 MakeRecord = Callable[..., Record]
 LOADS = 12
@@ -50,9 +50,8 @@ def test_a_line_gives_its_slope_and_its_intercept(make_record: MakeRecord) -> No
 
 
 def test_the_ends_make_a_single_block_look_less_efficient_than_it_is_in_a_network(make_record: MakeRecord) -> None:
-    dear_ends, no_ends = (
-        marginal_costs(chain(make_record, lambda depth, e=ends: e + 0.5 * depth))[0] for ends in (1.0, 0.0)
-    )
+    (dear_ends,) = marginal_costs(chain(make_record, lambda depth: 1.0 + 0.5 * depth))
+    (no_ends,) = marginal_costs(chain(make_record, lambda depth: 0.5 * depth))
     assert dear_ends.marginal_ms.estimate == pytest.approx(no_ends.marginal_ms.estimate, rel=1e-3)
 
 
@@ -119,10 +118,12 @@ def test_a_ratio_of_two_blocks_is_free_of_what_disturbs_both(make_record: MakeRe
 
     conv, sepconv = marginal_costs(both(0))
     assert conv.marginal_ms.half_width_share > 0.05
-    ratio = efficiency_ratio(conv, sepconv)
+    ratio = efficiency_advantage(conv, sepconv)
     assert ratio is not None
-    assert ratio.estimate == pytest.approx(0.5, rel=1e-3)
-    assert ratio.half_width_share < 0.01
+    assert ratio.interval.estimate == pytest.approx(0.5, rel=1e-3)
+    assert ratio.interval.half_width_share < 0.01
+    assert ratio.is_paired
+    assert ratio.p < 1e-3
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:

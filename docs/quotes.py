@@ -84,11 +84,10 @@ def headline() -> str:
         f"{curve['period']['channels']}. The first width of a step wastes most: "
         + ", ".join(f"{point['next_width']} costs {point['jump']:.0%}" for point in wasteful)
         + " more than its arithmetic explains.",
-        f"**Interaction** is {interaction.judgement}. Of six, {first['interaction']} adds {_added(first)} to the "
-        f"two-path network of Table 3, and {second['interaction']} adds {_added(second)}. "
-        f"{interaction.reason.message}.",
-        f"**Accuracy** is open. LPS-Net-S: {accuracy_sentence([accuracy])}. The networks that compare blocks and "
-        "interactions were trained once each and briefly, which decides no ranking.",
+        f"**Interaction.** Of six, {first['interaction']} adds {_added(first)} to the two-path network of Table 3, and "
+        f"{second['interaction']} {_added(second)}. That Bilateral-B is the one to use: {interaction.judgement}.",
+        f"**Accuracy.** LPS-Net-S: {accuracy_sentence([accuracy])}. The networks that compare blocks and interactions "
+        "were trained once each and briefly, so which of them is the most accurate is open.",
     ]
     return "".join(f"- {line}\n" for line in lines)
 

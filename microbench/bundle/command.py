@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Optional, Sequence
 
 from microbench import plugins, runtimes
 from microbench.bundle.reader import Bundle, open_bundle
-from microbench.bundle.shown import table_text
+from microbench.bundle.text_table import table_text
 from microbench.crash import report_crash
 from microbench.errors import EXIT_BAD_INPUT, EXIT_ROWS_FAILED, EXIT_STOPPED, InputError
 from microbench.measure.environment import machine_name

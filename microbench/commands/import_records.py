@@ -21,10 +21,10 @@ def import_records(files: tuple[Path, ...], machine: str | None, results: Path) 
 
     Example: microbench import for-my-board/results --machine my-board
     """
-    from microbench.bundle.homecoming import gather, merge
+    from microbench.bundle.import_records import gather_records, merge_records
     from microbench.experiments import EXPERIMENTS
 
-    arrivals = merge(gather(files), results, EXPERIMENTS.names, machine)
+    arrivals = merge_records(gather_records(files), results, EXPERIMENTS.names, machine)
     for arrival in arrivals:
         click.echo(f"{arrival.path}: {arrival.added} added, {arrival.known} already there")
     for name in dict.fromkeys(arrival.machine for arrival in arrivals):

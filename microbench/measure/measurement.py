@@ -7,6 +7,7 @@ from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 
+from microbench.measure.components import SpreadComponents, interval_over_builds, spread_components
 from microbench.measure.interval import Interval
 from microbench.measure.noise import Diagnostics
 from microbench.measure.session import Reading
@@ -39,6 +40,8 @@ def independent_samples(generations: Sequence[Generation]) -> list[Samples]:
     build than two do. The builds are then the units, each with all its generations. If builds do not differ, the
     interval is wider than it had to be, as three units have Student's t of 4.3 and ten have 2.3; the other mistake
     would be an interval that the next build falls out of.
+
+    See also `latency_interval`.
     """
     if any(generation.build is None for generation in generations):
         return [generation.latencies_ms() for generation in generations]
@@ -48,12 +51,29 @@ def independent_samples(generations: Sequence[Generation]) -> list[Samples]:
     return [np.concatenate(samples) for samples in by_build.values()]
 
 
+def latency_interval(generations: Sequence[Generation]) -> Interval:
+    """The latency in milliseconds with its 95% interval: over loads, or over builds where these differ by chance."""
+    samples = independent_samples(generations)
+    return median_interval(samples) if generations[0].build is None else interval_over_builds(samples)
+
+
+def components_of(generations: Sequence[Generation]) -> SpreadComponents:
+    """How much of the latency's spread is from builds, loads and windows."""
+    by_load: dict[tuple[Optional[int], int], list[Samples]] = {}
+    for generation in generations:
+        by_load.setdefault((generation.build, generation.load), []).append(generation.latencies_ms())
+    by_build: dict[Optional[int], list[Samples]] = {}
+    for (build, _), samples in by_load.items():
+        by_build.setdefault(build, []).append(np.concatenate(samples))
+    return spread_components(list(by_build.values()))
+
+
 @dataclass(frozen=True)
 class Measurement:
     """The latency of one row, its 95% confidence interval, and all that it rests on."""
 
     latency_ms: float
-    """Median over all samples."""
+    """Median over all samples or, where there are builds, geometric mean of the builds' medians."""
     latency_ci_low_ms: float
     latency_ci_high_ms: float
     cpu_ms: float
@@ -91,7 +111,7 @@ def summarize(
     """Make a row's measurement of its generations, and of what the runtime says of its builds."""
     latencies = independent_samples(generations)
     readings = [reading for generation in generations for reading in generation.readings]
-    interval = median_interval(latencies)
+    interval = latency_interval(generations)
     by_device = readings[0].device_ns is not None
     return Measurement(
         latency_ms=interval.estimate,

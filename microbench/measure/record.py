@@ -8,7 +8,7 @@ from typing import Any, Mapping, Optional
 
 from microbench.measure.environment import Environment
 from microbench.measure.gpu import Gpu
-from microbench.measure.measurement import Generation, Measurement
+from microbench.measure.measurement import Generation, Measurement, components_of
 from microbench.measure.noise import Diagnostics
 from microbench.measure.session import Reading
 from microbench.measure.timing import END_TO_END, HOT
@@ -82,6 +82,7 @@ class Record:
 
 def _measured_columns(measurement: Optional[Measurement]) -> dict[str, Any]:
     m = measurement
+    components = components_of(m.generations) if m else None
     return {
         "latency_ms": m.latency_ms if m else None,
         "latency_ci_low_ms": m.latency_ci_low_ms if m else None,
@@ -93,6 +94,9 @@ def _measured_columns(measurement: Optional[Measurement]) -> dict[str, Any]:
         "loads": m.loads if m else 0,
         "spread_between_generations": m.diagnostics.spread_between_generations if m else None,
         "spread_between_builds": m.diagnostics.spread_between_builds if m else None,
+        "spread_of_builds": components.builds if components else None,
+        "spread_of_loads": components.loads if components else None,
+        "spread_of_windows": components.windows if components else None,
         "sm_clock_mhz": m.diagnostics.sm_clock_mhz if m else None,
         "throttled_windows": m.diagnostics.throttled_windows if m else None,
         "converged": m.converged if m else False,

@@ -21,11 +21,18 @@ import numpy as np
 
 from microbench.errors import InputError
 from microbench.measure.grouping import MemoryBudget, Orders
-from microbench.measure.measurement import Generation, Measurement, independent_samples, is_precise, summarize
+from microbench.measure.measurement import (
+    Generation,
+    Measurement,
+    independent_samples,
+    is_precise,
+    latency_interval,
+    summarize,
+)
 from microbench.measure.memory import default_limit_bytes, peak_resident_bytes, return_freed_memory
 from microbench.measure.noise import Counters, Diagnostics, Shares
 from microbench.measure.session import Reading, Session
-from microbench.measure.statistics import median_interval, spread
+from microbench.measure.statistics import spread
 
 _RESOLUTION_FACTOR = 1000
 """A window lasts at least this many ticks of the clock."""
@@ -375,7 +382,7 @@ def _is_done(progress: _Progress, policy: Policy) -> bool:
         return True
     if len(progress.generations) < policy.min_generations:
         return False
-    return is_precise(median_interval(independent_samples(progress.generations)), policy.ci_target)
+    return is_precise(latency_interval(progress.generations), policy.ci_target)
 
 
 def _outcome(progress: _Progress, policy: Policy) -> Outcome:

@@ -6,7 +6,7 @@ import math
 from typing import Optional
 
 from microbench.measure.interval import Interval
-from microbench.measure.measurement import Measurement
+from microbench.measure.measurement import Measurement, components_of
 from microbench.measure.record import Record
 
 
@@ -36,6 +36,17 @@ def estimate_text(interval: Interval) -> str:
     '0.1234 (-0.01 to 0.256)'
     """
     return f"{significant(interval.estimate)} ({significant(interval.low)} to {significant(interval.high)})"
+
+
+def spread_text(measurement: Optional[Measurement]) -> str:
+    """Where the spread of a row with several builds comes from, e.g. "builds 2.1%, loads 0.3%, windows 0.1%"."""
+    if measurement is None:
+        return ""
+    found = components_of(measurement.generations)
+    if found.builds is None:
+        return ""
+    parts = {"builds": found.builds, "loads": found.loads, "windows": found.windows}
+    return ", ".join(f"{name} {share:.1%}" for name, share in parts.items() if share is not None)
 
 
 def significant(value: float) -> str:

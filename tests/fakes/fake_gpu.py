@@ -60,6 +60,8 @@ class SimulatedGpu:
     flush_ns_per_byte: float = 0.001
     cold_ns: int = 4_000
     """What a run takes longer if its inputs are no longer in the cache."""
+    launch_factor: Callable[[], float] = lambda: 1.0
+    """Asked at each launch of a graph: how much longer all that is in it takes."""
     cannot_capture: bool = False
     page_locked_bytes: int = 0
     """Of the host's memory, in arrays that are still alive."""
@@ -77,6 +79,7 @@ class SimulatedGpu:
     graphs: dict[int, tuple[int, list[Operation]]] = field(default_factory=dict)
     delays_ns: list[int] = field(default_factory=list)
     _next_handle: int = 0x1000
+    _factor: float = 1.0
 
     def handle(self) -> int:
         self._next_handle += 0x100
@@ -113,7 +116,7 @@ class SimulatedGpu:
 
     def occupy(self, handle: int, duration_ns: float) -> None:
         stream = self.streams[handle]
-        stream.busy_until_ns = max(stream.busy_until_ns, self.host_ns) + round(duration_ns)
+        stream.busy_until_ns = max(stream.busy_until_ns, self.host_ns) + round(duration_ns * self._factor)
 
     def run(self, handle: int, kernels: Kernels) -> None:
         """Enqueue one run of an engine."""
@@ -185,8 +188,10 @@ class SimulatedGpu:
     def launch(self, graph: int, handle: int) -> None:
         def operation() -> None:
             self.occupy(handle, self.graph_start_ns)
+            self._factor = self.launch_factor()
             for operation in self.graphs[graph][1]:
                 operation()
+            self._factor = 1.0
 
         self.enqueue(handle, operation, self.graph_cost_ns)
 

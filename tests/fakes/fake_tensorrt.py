@@ -86,6 +86,8 @@ class FakeTensorRT:
     """What a run of the first, second, ... build takes; the last stands for all that follow."""
     run_ns_of: Callable[[int, bytes], int] | None = None
     """What a run takes instead, by the number of the build and the model."""
+    load_factor: Callable[[], float] = lambda: 1.0
+    """Asked at each load of an engine: how much longer its runs take then."""
     kernel: str | None = None
     """What the kernels compute in, whatever was asked for: "fp32", "tf32", "fp16", "bf16" or "int8"."""
     parser_errors: list[str] = field(default_factory=list)
@@ -329,7 +331,7 @@ def make_tensorrt(gpu: SimulatedGpu, version: str) -> FakeTensorRT:
             self._has_run = True
             addresses = dict(self._addresses)
             reads = [(addresses[name], len(gpu.memory[addresses[name]])) for name in self._engine.input_names]
-            gpu.run(stream, Kernels(self._engine.run_ns, lambda: reads))
+            gpu.run(stream, Kernels(self._engine.loaded_run_ns, lambda: reads))
             if gpu.streams[stream].captured is None:
                 self._engine.compute(addresses)
             return True
@@ -338,6 +340,7 @@ def make_tensorrt(gpu: SimulatedGpu, version: str) -> FakeTensorRT:
         def __init__(self, plan: dict[str, Any], logger: ILogger) -> None:
             self.logger = logger
             self.run_ns: int = plan["run_ns"]
+            self.loaded_run_ns = round(self.run_ns * fake.load_factor())
             self.kernel: str = plan["kernel"]
             self.ends: dict[str, tuple[str, str]] = plan["ends"]
             model = onnx.load_from_string(base64.b64decode(plan["model"]))

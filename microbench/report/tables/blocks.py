@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from microbench.measure.record import Configuration, Record
-from microbench.measure.wording import estimate_text, interval_text, remarks, significant
+from microbench.measure.wording import estimate_text, interval_text, remarks, significant, spread_text
 from microbench.measure.workload import Axis
 from microbench.report.dataframe import to_dataframe
 from microbench.report.labels import TARGET_COLUMNS
@@ -41,6 +41,9 @@ def block_table(
     table["MMACs"] = (data["macs"] / 1e6).map(significant)
     table["MMACs/ms"] = data["efficiency_mmacs_per_ms"].map(significant)
     table["of roofline"] = attained_share(data, to_dataframe(ceilings)).map(lambda s: "" if pd.isna(s) else f"{s:.0%}")
+    spreads = [spread_text(record.measurement) for record in records]
+    if any(spreads):
+        table["spread"] = spreads
     table["remarks"] = [remarks(record) for record in records]
     return _with_marginal_costs(table, records, costs) if costs else table
 
@@ -74,6 +77,7 @@ def _marginal_line(line: Mapping[Any, Any], cost: MarginalCost) -> dict[Any, Any
         "MMACs": significant(cost.macs / 1e6) if cost.macs else "",
         "MMACs/ms": significant(efficiency.estimate) if efficiency else "",
         "of roofline": "",
+        **({"spread": ""} if "spread" in line else {}),
         "remarks": f"no line: a chain is {cost.misfit_share:.0%} off it" if cost.bent else "",
     }
 

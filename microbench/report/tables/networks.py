@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from microbench.measure.record import Record
-from microbench.measure.wording import interval_text, remarks, significant
+from microbench.measure.wording import interval_text, remarks, significant, spread_text
 from microbench.report.accuracy import Accuracy, miou_heading
 from microbench.report.labels import configuration_label
 
@@ -51,5 +51,5 @@ def measured_cells(record: Record) -> dict[str, str]:
 
 
 def remarks_cell(record: Record) -> dict[str, str]:
-    """What a reader must know of the row, as its last column."""
-    return {"remarks": remarks(record)}
+    """What a reader must know of the row, as its last column; first where its spread comes from, if it has builds."""
+    return {"remarks": "; ".join(text for text in (spread_text(record.measurement), remarks(record)) if text)}

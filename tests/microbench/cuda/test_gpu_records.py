@@ -1,22 +1,25 @@
 """From windows on a simulated GPU to records: throttled windows, builds, and what is read again later."""
 
 import dataclasses
+import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from fake_pynvml import IDLE, POWER_CAP, THERMAL
 
+from microbench.bundle.text_table import table_text
 from microbench.measure.environment import fingerprint
-from microbench.measure.measurement import Generation, Measurement, independent_samples, summarize
+from microbench.measure.measurement import Generation, Measurement, components_of, independent_samples, summarize
 from microbench.measure.noise import Diagnostics
 from microbench.measure.record import Configuration, Record, from_json, to_json
 from microbench.measure.sampler import Failure, Outcome, Policy, Row, sample
 from microbench.measure.session import Reading
-from microbench.measure.statistics import median_interval
 from microbench.measure.store import latest, read_records
 from microbench.measure.timing import END_TO_END, ISOLATED, KERNEL_SPAN, TIMINGS
 from microbench.measure.workload import Workload
@@ -231,26 +234,43 @@ def test_the_independent_units_are_builds_where_there_are_builds() -> None:
     assert len(independent_samples(generations_of([None] * 6, [100] * 6))) == 6
 
 
-def test_an_interval_over_builds_holds_the_next_build() -> None:
-    """200 rows of 3 builds that differ by 2%, each in 4 generations that differ by 0.2%.
+def test_a_table_says_how_much_of_a_rows_spread_is_builds_loads_and_windows(machine: Any, workload: Workload) -> None:
+    fake = machine.install_all()
+    factors = itertools.cycle([0.99, 1.01])
+    fake.runs_ns = [10_000, 11_000, 12_000]
+    fake.load_factor = lambda: next(factors)
+    text = table_text([record_of(measured(workload))])
+    assert "spread" in text
+    match = re.search(r"builds ([\d.]+)%, loads ([\d.]+)%, windows ([\d.]+)%", text)
+    assert match is not None
+    builds, loads, windows = map(float, match.groups())
+    assert builds == pytest.approx(9, abs=1.5)
+    assert 1 < loads < 2
+    assert windows < 0.2
 
-    Over generations, 95% intervals of the median would hold the truth in half of the rows.
-    """
-    rng = np.random.default_rng(5)
-    held = {"builds": 0, "generations": 0}
-    rows = 200
-    for _ in range(rows):
-        effects = rng.standard_normal(3) * 0.02
-        latencies = [round(1e6 * np.exp(effects[g % 3] + rng.standard_normal() * 0.002)) for g in range(12)]
-        whole = generations_of([g % 3 for g in range(12)], latencies)
-        for unit, samples in (
-            ("builds", independent_samples(whole)),
-            ("generations", [generation.latencies_ms() for generation in whole]),
-        ):
-            interval = median_interval(samples)
-            held[unit] += interval.low <= 1.0 <= interval.high
-    assert held["builds"] / rows >= 0.9
-    assert held["generations"] / rows < 0.8
+
+@pytest.mark.slow
+def test_the_interval_of_whole_rows_covers_at_95_percent(machine: Any, workload: Workload) -> None:
+    """From builder to record: builds differ by 2%, loads by 0.5%, windows by 0.3%."""
+    fake = machine.install_all()
+    rng = np.random.default_rng(11)
+    fake.run_ns_of = lambda *_: round(40_000 * np.exp(rng.normal(0, 0.02)))
+    fake.load_factor = lambda: float(np.exp(rng.normal(0, 0.005)))
+    machine.gpu.launch_factor = lambda: float(np.exp(rng.normal(0, 0.003)))
+    rows, covered = 200, 0
+    variances: list[float] = []
+    policy = dataclasses.replace(POLICY, max_generations=6, ci_target=1e-6)
+    for row in range(rows):
+        model = onnx.load_from_string(workload.onnx_model)
+        model.doc_string = f"row {row}"
+        own = dataclasses.replace(workload, onnx_model=model.SerializeToString())
+        found = measured(own, policy=policy)
+        covered += found.latency_ci_low_ms <= 0.04 <= found.latency_ci_high_ms
+        components = components_of(found.generations)
+        assert components.builds is not None
+        variances.append(components.builds**2)
+    assert covered / rows == pytest.approx(0.95, abs=0.046)  # three standard errors
+    assert float(np.mean(variances)) ** 0.5 == pytest.approx(0.02, rel=0.2)
 
 
 # Records

@@ -1,4 +1,4 @@
-"""Records that were measured elsewhere, brought home into the results folder of their machine."""
+"""Add records that were measured on other machines to the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SUFFIX = ".jsonl"
 
 
 @dataclass(frozen=True)
-class Arrival:
+class ImportedFile:
     """What was added to one records file."""
 
     machine: str
@@ -29,7 +29,7 @@ class Arrival:
     """Records that were there already, the same in every digit."""
 
 
-def gather(sources: Sequence[Path]) -> list[Record]:
+def gather_records(sources: Sequence[Path]) -> list[Record]:
     """All records of files, of folders, and of archives (.tar in any compression, .zip), in the order of writing.
 
     A torn last line is dropped with a warning.
@@ -55,7 +55,7 @@ def _records_of(source: Path) -> list[Record]:
 
 
 def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
-    """The records files in `source`, each with a name for what is said of it."""
+    """The records files in `source`, each with its name for messages."""
     if source.is_dir():
         for path in sorted(source.rglob(f"*{_SUFFIX}")):
             yield str(path), path.read_bytes()
@@ -74,13 +74,13 @@ def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
         yield str(source), source.read_bytes()
 
 
-def merge(
+def merge_records(
     records: Sequence[Record], results: Path, experiments: Collection[str], machine: Optional[str] = None
-) -> list[Arrival]:
+) -> list[ImportedFile]:
     """Append records to those of their machine; one that is there already is skipped.
 
     Args:
-        records: what came home.
+        records: those to add.
         results: the folder of all machines' results.
         experiments: the names that a record's experiment may have.
         machine: the folder's name in it; from each record's environment if None.
@@ -108,7 +108,7 @@ def merge(
     ]
 
 
-def _append(records: Sequence[Record], machine: str, experiment: str, path: Path) -> Arrival:
+def _append(records: Sequence[Record], machine: str, experiment: str, path: Path) -> ImportedFile:
     with RecordStore(path) as store:
         before = {line_of(record) for record in read_records(path)}
         known = set(before)
@@ -118,4 +118,4 @@ def _append(records: Sequence[Record], machine: str, experiment: str, path: Path
                 store.append(record)
                 known.add(line)
     added = len(known) - len(before)
-    return Arrival(machine, experiment, path, added, len(records) - added)
+    return ImportedFile(machine, experiment, path, added, len(records) - added)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from microbench.bundle.homecoming import gather, merge
+from microbench.bundle.import_records import gather_records, merge_records
 from microbench.errors import InputError
 from microbench.measure.environment import Environment, fingerprint, machine_name
 from microbench.measure.measurement import Generation, summarize
@@ -53,7 +53,7 @@ def brought(folder: Path, *records: Record) -> Path:
 
 
 def counts(results: Path, sources: list[Path], machine: str | None = None) -> dict[str, tuple[int, int]]:
-    arrivals = merge(gather(sources), results, EXPERIMENTS, machine)
+    arrivals = merge_records(gather_records(sources), results, EXPERIMENTS, machine)
     return {f"{a.machine}/{a.experiment}": (a.added, a.known) for a in arrivals}
 
 
@@ -90,7 +90,7 @@ def test_records_come_as_a_file_or_packed(kind: str, tmp_path: Path) -> None:
     (path,) = source.rglob("*.jsonl")
     if kind != "file":
         path = Path(shutil.make_archive(str(tmp_path / "packed"), kind, source))
-    assert gather([path]) == [record("a")]
+    assert gather_records([path]) == [record("a")]
 
 
 def test_a_torn_last_line_is_dropped_with_a_warning(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_torn_last_line_is_dropped_with_a_warning(tmp_path: Path) -> None:
     (path,) = source.rglob("*.jsonl")
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.warns(UserWarning, match="dropped its torn last line"):
-        found = gather([path])
+        found = gather_records([path])
     assert found == [record("a")]
 
 

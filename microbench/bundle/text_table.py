@@ -1,13 +1,14 @@
-"""Records as plain text, where no table library is."""
+"""A table of records as plain text, without a table library."""
 
 from __future__ import annotations
 
 from typing import Sequence
 
 from microbench.measure.record import Record
-from microbench.measure.wording import interval_text, remarks, significant
+from microbench.measure.wording import interval_text, remarks, significant, spread_text
 
-_HEADINGS = ("row", "runtime", "precision", "device", "threads", "timing", "l2", "latency ms", "MMACs/ms", "remarks")
+_HEADINGS = ("row", "runtime", "precision", "device", "threads", "timing", "l2", "latency ms", "MMACs/ms",
+             "spread", "remarks")  # fmt: skip
 
 
 def table_text(records: Sequence[Record]) -> str:
@@ -30,5 +31,6 @@ def _cells(record: Record) -> tuple[str, ...]:
         c.l2,
         interval_text(record.measurement),
         significant(efficiency) if efficiency else "",
+        spread_text(record.measurement),
         remarks(record),
     )

@@ -214,7 +214,8 @@ def _gate(plan: GatePlan, folder: Path, *, allow_unmatched: bool, as_json: bool)
         click.echo(json.dumps(result_json(result, code), allow_nan=False))
     else:
         print_table(f"{plan.head.label} over {plan.base.label}", table(result))
-        click.echo(f"{summary(result)}\nWritten: {', '.join(map(str, written))}\nLatency gate: {headline(result)}")
+        click.echo(f"{summary(result)}\nWritten: {', '.join(map(click.format_filename, written))}")
+        click.echo(f"Latency gate: {headline(result)}")
     sys.exit(code)
 
 
@@ -252,7 +253,7 @@ def _calibrate(
         print_table("How often the gate errs here", table(calibration))
         for finding in findings(calibration):
             click.echo(f"- {finding}")
-        click.echo(f"Written: {', '.join(map(str, written))}")
+        click.echo(f"Written: {', '.join(map(click.format_filename, written))}")
 
 
 def _require_sides(base: str | None, head: str | None, *, calibrate: bool) -> None:

@@ -66,7 +66,7 @@ def open_models(
         InputError: it is none of these, a revision does not build, a bundle is damaged, or there is no model in it.
     """
     path, label = Path(text), text
-    if not path.exists():
+    if not _exists(path):
         path = workspace / role
         label = exporter.export(role, text, path)
     elif not path.is_dir():
@@ -77,7 +77,14 @@ def open_models(
             models[name] = read_onnx_file(file, given, workspace / f"{role}-self-contained" / f"{index}.onnx")
         except InputError as error:
             refused[name] = str(error)
-    return ModelSet(label, models, refused)
+    return ModelSet(_printable(label), models, refused)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # its name is too long for a file
+        return False
 
 
 def _model_files(role: str, text: str, folder: Path, workspace: Path) -> dict[str, Path]:

@@ -22,6 +22,8 @@ from microbench.gate.stage import measure_stage
 
 _OUTPUTS_DIFFER = 1e-3
 """From this share on, the outputs' difference is reported."""
+_MOST_NAMES = 5
+"""In an error message."""
 
 
 def run(plan: GatePlan, ledger: Ledger, on_progress: Progress = no_progress) -> GateResult:
@@ -42,7 +44,8 @@ def run(plan: GatePlan, ledger: Ledger, on_progress: Progress = no_progress) -> 
     if not pairs:
         raise InputError(
             "base and head have no workload in common that can be compared: "
-            + "; ".join(f"{own.name}: {own.reason.message}" for own in left_out)
+            + "; ".join(f"{own.name}: {own.reason.message}" for own in left_out[:_MOST_NAMES])
+            + (f"; and {len(left_out) - _MOST_NAMES} more" if len(left_out) > _MOST_NAMES else "")
         )
     plan.require_power()
     key = plan.key()

@@ -201,6 +201,7 @@ BAD_INPUT = [
     (["gate", "base"], "base and head must be given"),
     (["gate", "base", "head", "--calibrate"], "head must not be given"),
     (["gate", "nowhere", "base"], "base 'nowhere' is no folder of .onnx files, no bundle and no git revision"),
+    (["gate", "x" * 3000, "base"], "is no folder of .onnx files, no bundle and no git revision"),
     (["gate", "base", "empty"], "head 'empty' has no .onnx file"),
     (["gate", "base", "text.tar.gz"], "head 'text.tar.gz' must be a folder"),
     (["gate", "base", "torn"], "head: model 'torn/net.onnx' is not an ONNX file"),
@@ -233,7 +234,9 @@ BAD_INPUT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "named"), BAD_INPUT, ids=[" ".join(arguments) for arguments, _ in BAD_INPUT])
+@pytest.mark.parametrize(
+    ("arguments", "named"), BAD_INPUT, ids=[" ".join(arguments)[:60] for arguments, _ in BAD_INPUT]
+)
 def test_bad_input_is_refused_in_one_sentence(
     microbench: Microbench, processes: FakeProcesses, write_model: WriteModel, arguments: list[str], named: str
 ) -> None:
@@ -359,6 +362,11 @@ def test_a_models_name_need_not_be_utf_8(
     microbench: Microbench, processes: FakeProcesses, write_model: WriteModel
 ) -> None:
     write_model("base/net.onnx").rename(os.fsdecode(b"base/caf\xe9.onnx"))
-    code, output, _ = microbench("gate", "base", "base", "--json")
+    Path("base").rename(os.fsdecode(b"b\xe4se"))
+    side = os.fsdecode(b"b\xe4se")
+    code, output, _ = microbench("gate", side, side, "--json")
     assert (code, len(processes.jobs)) == (0, 12)
     assert set(rows_of(output)) == {"caf\\xe9"}
+    code, output, _ = microbench("gate", side, side, "--out", os.fsdecode(b"\xfc"))
+    assert (code, len(processes.jobs)) == (0, 24)
+    assert "b\\xe4se over b\\xe4se" in output

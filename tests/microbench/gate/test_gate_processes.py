@@ -153,6 +153,7 @@ def test_a_model_that_fails_leaves_the_others(write_model: WriteModel) -> None:
     assert "arms" in second
 
 
+@pytest.mark.subprocess
 def test_a_process_that_dies_names_what_it_died_of(write_model: WriteModel, tmp_path: Path) -> None:
     model = write_model("net.onnx")
     python = tmp_path / "python"
@@ -222,6 +223,7 @@ def ready(temporary: Path) -> bool:
     return any(path.stat().st_size for path in temporary.glob("*/out.jsonl"))
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize(("python", "said"), [("/nowhere/python", "No such file"), ("/bin/false", "ended with code 1")])
 def test_an_interpreter_that_cannot_run_it_is_named(python: str, said: str, write_model: WriteModel) -> None:
     model = write_model("net.onnx")

@@ -38,8 +38,8 @@ try:
     runpy.run_module("microbench.measure", run_name="__main__", alter_sys=True)
 finally:
     import microbench
-    print("imported from", microbench.__file__, file=sys.err)
-    print("leaked", sorted(set(ABSENT) & set(sys.modules)), file=sys.err)
+    print("imported from", microbench.__file__, file=sys.stderr)
+    print("leaked", sorted(set(ABSENT) & set(sys.modules)), file=sys.stderr)
 """
 
 HASTY = ("--runtime", "onnxruntime", "--ci", "0.9", "--budget", "0.05")

@@ -67,7 +67,7 @@ def test_two_runs_are_compared_row_by_row(first_run: dict[str, Any], results: Pa
     side = str(results / "here" / "sweep.jsonl")
     done = call_microbench("compare", side, side, "--json", "--out", str(results / "compared"))
     found = json.loads(done.out)
-    assert [row["sides"][1]["ratio"] for row in found["rows"]] == [1.0] * 5
+    assert [row["latencies"][1]["ratio"]["estimate"] for row in found["rows"]] == [1.0] * 5
     assert sorted(path.suffix for path in (results / "compared").iterdir()) == [".csv", ".md", ".png", ".svg"]
     assert sorted(found["files"]) == sorted(str(path) for path in (results / "compared").iterdir())
 

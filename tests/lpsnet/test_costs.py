@@ -10,6 +10,8 @@ from torch import nn
 import lpsnet
 from lpsnet import Architecture
 
+pytestmark = pytest.mark.heavy
+
 
 def counted_conv_macs(network: nn.Module, height: int, width: int) -> int:
     analysis = FlopCountAnalysis(network.eval(), torch.zeros(1, 3, height, width))

@@ -23,7 +23,7 @@ Array = NDArray[Any]
 Train = Callable[[nn.Module], None]
 
 # A trace of a size that is checked in Python would be wrong at another size.
-pytestmark = pytest.mark.filterwarnings("error::torch.jit.TracerWarning")
+pytestmark = [pytest.mark.filterwarnings("error::torch.jit.TracerWarning"), pytest.mark.heavy]
 
 
 def export(network: nn.Module, size: tuple[int, int], dynamic: bool = False, batch: int = 1) -> bytes:

@@ -124,6 +124,7 @@ def test_an_image_that_does_not_fit_is_refused(shape: tuple[int, ...], sentence:
         lpsnet.build(small)(torch.zeros(shape))
 
 
+@pytest.mark.heavy
 def test_torch_export_takes_any_size(small: Architecture) -> None:
     network = lpsnet.build(small, deploy=True)
     auto = torch.export.Dim.AUTO
@@ -134,6 +135,7 @@ def test_torch_export_takes_any_size(small: Architecture) -> None:
     torch.testing.assert_close(program.module()(image), network(image))
 
 
+@pytest.mark.heavy
 def test_torch_compile_takes_the_whole_network_as_one_graph(small: Architecture) -> None:
     network = lpsnet.build(small, deploy=True)
     compiled = torch.compile(network, backend="eager", fullgraph=True)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from lpsnet import data
 
-pytestmark = pytest.mark.camvid
+pytestmark = [pytest.mark.camvid, pytest.mark.heavy]
 
 COUNTS = {"train": 367, "val": 101, "test": 233, "trainval": 468}
 

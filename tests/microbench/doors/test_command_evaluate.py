@@ -16,6 +16,8 @@ from lpsnet.data import generated
 from lpsnet.evaluated import Evaluation
 from lpsnet.training import load_recipe
 
+pytestmark = pytest.mark.heavy
+
 SMALL = lpsnet.Architecture((1, 1, 1, 1, 1), (4, 4, 8, 8, 8), (1, "1/2"))
 HEIGHT, WIDTH = 32, 48
 

@@ -13,6 +13,8 @@ from microbench import studies
 from microbench.experiments import EXPERIMENTS
 from microbench.studies.recorded import read_recorded
 
+pytestmark = pytest.mark.heavy
+
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "results"
 MACHINE = "xeon-2-cores"

@@ -6,6 +6,8 @@ from commands import call_microbench, run_microbench
 
 from lpsnet.training import load_recipe
 
+pytestmark = pytest.mark.heavy
+
 SMALL = ("crop_height=32", "crop_width=48", "batch_size=2", "iterations=2", "validate_every=2", "precision=fp32")
 
 

@@ -30,6 +30,7 @@ def lines_of(name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
+@pytest.mark.heavy
 def test_the_error_rates_follow_from_the_windows_of_sixty_processes(document: dict[str, Any]) -> None:
     lines = lines_of("pool")
     assert len(lines) == document["extent"]["pool"] == 60

@@ -331,6 +331,7 @@ def test_one_rows_budget_is_not_spent_by_the_others(world: World) -> None:
 COVERAGE_ROWS = 300
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("load_effect", "noise", "ci_target", "coverage"),
     [

@@ -62,6 +62,7 @@ def coverage_of_the_median(generations: int, load_effect: float, noise: Noise) -
     return float(np.mean([interval.low <= truth <= interval.high for interval in intervals]))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("generations", [2, 3, 6, 10, 15])
 @pytest.mark.parametrize(
     ("load_effect", "noise"),
@@ -140,6 +141,7 @@ def test_student_t_without_degrees_of_freedom_is_infinite() -> None:
     assert student_t_975(0) == math.inf
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("compare", "truth"), [(ratio_interval, 2.0), (difference_interval, 1.0)])
 def test_a_comparison_is_free_of_what_disturbs_both_sides(compare: Comparison, truth: float) -> None:
     """A disturbance of 10% that a whole generation shares widens each side's interval, and not the comparison's."""

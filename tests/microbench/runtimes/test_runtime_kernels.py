@@ -55,7 +55,10 @@ def test_onnx_runtime_reports_each_kernel_once_with_its_padded_shapes() -> None:
     assert found[1].converts_layout
 
 
-@pytest.mark.parametrize("name", WITH_SHAPES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.subprocess) if name == "torch-compile" else name for name in WITH_SHAPES],
+)
 def test_every_runtime_reports_the_convolution_of_a_block(name: str) -> None:
     workload = build_workload("conv", lambda: blocks.make("conv3x3", 12, 20), (1, 12, 64, 64))
     runtime, configuration = runtimes.configure(name, "fp32", "cpu", 1)

@@ -103,6 +103,7 @@ def test_reduced_precision_is_really_reduced(workload: Workload) -> None:
         assert largest_error(output, workload) > 1e-5, (runtime.name, precision)
 
 
+@pytest.mark.subprocess
 @pytest.mark.slow
 def test_inductor_compiles_more_models_than_dynamo_keeps_for_one_function(workload: Workload) -> None:
     """Dynamo gives up on a function after eight compilations; a sweep of widths has more rows than that.

@@ -4,6 +4,8 @@
 nor pandas is installed.
 """
 
+from __future__ import annotations
+
 __version__ = "0.1.0"
 
 

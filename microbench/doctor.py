@@ -37,14 +37,14 @@ class RuntimeState:
 
 @dataclass(frozen=True)
 class GpuPart:
-    """One of the things that timing on an NVIDIA GPU stands on."""
+    """One of the parts that timing on an NVIDIA GPU needs."""
 
     name: str
     found: str | None
-    """Its version, or what it tells; None if it is missing."""
+    """Its version, or what it reports; None if it is missing."""
     missing: str | None
     consequence: str
-    """What is not to be had without it, and the line that brings it."""
+    """What does not work without it, and the line that installs it."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import importlib.util
 from microbench.errors import InputError
 
 _PACKAGES = {"train": ("kornia", "lightning", "tensorboard")}
-"""What each extra of pyproject.toml brings, as far as commands import it; a runtime looks for its own packages."""
+"""The packages of each extra of pyproject.toml that commands import; a runtime looks for its own packages."""
 
 
 def require_extra(extra: str, purpose: str) -> None:

@@ -134,7 +134,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     from rich.text import Text
 
     # Text, as names may have brackets, which Rich would read as markup.
-    shown = Table(title=Text(title, style="table.title"), box=box.SIMPLE, title_justify="left")
+    printed = Table(title=Text(title, style="table.title"), box=box.SIMPLE, title_justify="left")
     for column in table.columns:
         numeric = column not in (
             "block",
@@ -152,8 +152,8 @@ def print_table(title: str, table: pd.DataFrame) -> None:
             "remarks",
             "name",
         )
-        shown.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
+        printed.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
     for row in table.astype(str).to_numpy().tolist():
-        shown.add_row(*map(Text, row))
+        printed.add_row(*map(Text, row))
     # Piped into a file, a table as wide as it needs is better than one folded to 80 columns.
-    Console(width=None if sys.stdout.isatty() else 160).print(shown)
+    Console(width=None if sys.stdout.isatty() else 160).print(printed)

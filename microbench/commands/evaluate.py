@@ -86,8 +86,8 @@ def evaluate(
         )
         files = [*evaluation.write(folder), _draw_panel(predictor, samples, folder)]
     if as_json:
-        shown = {**evaluation.as_json(), "files": [str(file) for file in files]}
-        click.echo(json.dumps(shown, allow_nan=False))
+        document = {**evaluation.as_json(), "files": [str(file) for file in files]}
+        click.echo(json.dumps(document, allow_nan=False))
     else:
         _print(evaluation, samples.caveat)
         click.echo("Written: " + ", ".join(str(file) for file in files))
@@ -174,10 +174,10 @@ def _draw_panel(predictor: Predictor, samples: SegmentationDataset, folder: Path
     from lpsnet.normalisation import normalise
     from lpsnet.panels import PanelRow, draw_panel
 
-    chosen = [samples[index] for index in _spread(len(samples), _PANEL_IMAGES)]
+    pictured = [samples[index] for index in _spread(len(samples), _PANEL_IMAGES)]
     rows = [
         PanelRow(sample.image, sample.label, predictor(normalise(sample.image), sample.label.shape))
-        for sample in chosen
+        for sample in pictured
     ]
     path = folder / "panels.png"
     draw_panel(rows, samples.classes).save(path)
@@ -211,10 +211,10 @@ def _print(evaluation: Evaluation, caveat: str) -> None:
         for name, iou in zip(evaluation.classes.names, confusion.ious, strict=True)
     ]
     print_table("IoU by class", pd.DataFrame({"class": evaluation.classes.names, "IoU": values}))
-    judged = len(confusion.ious) - len(evaluation.left_out)
+    counted = len(confusion.ious) - len(evaluation.left_out)
     click.echo(
         f"{evaluation.data_set} {evaluation.split}, {origin['runtime']} {origin['precision']} on {origin['device']}: "
-        f"mIoU {confusion.mean_iou:.1%} over {judged} classes, pixel accuracy {confusion.pixel_accuracy:.1%}, "
+        f"mIoU {confusion.mean_iou:.1%} over {counted} classes, pixel accuracy {confusion.pixel_accuracy:.1%}, "
         f"{len(evaluation.images)} images"
     )
     if evaluation.left_out:

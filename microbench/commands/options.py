@@ -1,4 +1,4 @@
-"""The options that several commands share: each default and help text stands here once.
+"""The options that several commands share: each default and help text is stated here once.
 
 @click.command("show")
 @options.machine

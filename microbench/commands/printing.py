@@ -38,19 +38,25 @@ def print_experiments(
     from microbench.report.dataframe import to_dataframe
     from microbench.report.tables.files import write_table
 
-    shown: dict[str, Any] = {"experiment": title, "machine": folder.name, "records": [], "findings": {}, "figures": []}
+    document: dict[str, Any] = {
+        "experiment": title,
+        "machine": folder.name,
+        "records": [],
+        "findings": {},
+        "figures": [],
+    }
     for experiment in experiments:
         own = records[experiment.name]
         presentation = experiment.present(own, ceilings, folder)
         files = write_table(presentation.table, to_dataframe(own), folder / experiment.name)
-        shown["records"] += [record.as_row() for record in own]
-        shown["findings"][experiment.name] = presentation.data
-        shown["figures"] += [str(path) for path in presentation.figures]
+        document["records"] += [record.as_row() for record in own]
+        document["findings"][experiment.name] = presentation.data
+        document["figures"] += [str(path) for path in presentation.figures]
         if not as_json:
             print_table(f"{experiment.title} ({folder.name})", presentation.table)
             for finding in presentation.findings:
                 click.echo(f"- {finding}")
             click.echo("Written: " + ", ".join(str(path) for path in (*files, *presentation.figures)) + "\n")
     if as_json:
-        shown["ceilings"] = [record.as_row() for record in ceilings]
-        click.echo(json.dumps(shown, allow_nan=False))
+        document["ceilings"] = [record.as_row() for record in ceilings]
+        click.echo(json.dumps(document, allow_nan=False))

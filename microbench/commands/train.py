@@ -84,8 +84,8 @@ def train(
     training = Training(load_recipe(recipe_name).changed(_fields(assignments)), Path(recipe_name).stem, root)
     name = network if width is None else f"{block}-{interaction}-c{width}"
     classes = data.make(training.recipe.data_set, training.recipe.train_split, root).classes
-    chosen = network if width is None else lpsnet.table2_architecture(width)
-    design = lpsnet.network_design(chosen, len(classes.names), block, interaction)
+    structure = network if width is None else lpsnet.table2_architecture(width)
+    design = lpsnet.network_design(structure, len(classes.names), block, interaction)
     folder = out or run_folder(training, name, seed)
     with progress_bar(quiet=as_json) as on_progress:
         weights = train_network(design, training, folder, seed, on_progress)

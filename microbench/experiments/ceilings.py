@@ -1,4 +1,4 @@
-"""The roofline's ceilings: what this device and runtime reach at best, to judge the blocks by."""
+"""The roofline's ceilings: the best that this device and runtime reach, to compare the blocks with."""
 
 from __future__ import annotations
 

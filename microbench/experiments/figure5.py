@@ -23,7 +23,7 @@ class Figure5(Experiment):
     title = "Figure 5: latency, MACs and efficiency of 3x3 convolutions against the channel width"
 
     def specs(self) -> list[WorkloadSpec]:
-        """Each width once, also those that stand in both panels."""
+        """Each width once, also those that are in both panels."""
         widths = tuple(sorted({width for panel in PANELS.values() for width in panel}))
         return axes_to_specs(self.name, Axes(blocks=(CONV,), widths=widths, resolutions=((128, 128),)))
 

@@ -12,7 +12,7 @@ TOLERANCE = 0.02
 MAX_CANDIDATES = 8
 
 _FIRST_EXPONENT = 1.2
-"""Latency's growth with the width before two points tell: between the bytes' 1 and the arithmetic's 2."""
+"""Of latency's growth with the width, until two points are measured: between the bytes' 1 and the arithmetic's 2."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def next_width(latency_ms: Mapping[int, float], target_ms: float, first: int) ->
 
 
 def match(latency_ms: Mapping[int, float], target_ms: float) -> Match | None:
-    """The outcome of the search, or None if it is to go on."""
+    """The outcome of the search, or None if it must continue."""
     nearest = min(latency_ms, key=lambda width: abs(math.log(latency_ms[width] / target_ms)))
     deviation = latency_ms[nearest] / target_ms - 1
     if abs(deviation) <= TOLERANCE:

@@ -22,7 +22,7 @@ FORMS_OF = {
     "bf16": (BFLOAT16,),
     "int8": (QUANTIZED, QUANTIZED_7_BITS, QUANTIZED_SYMMETRIC),
 }
-"""The forms of a model besides float32 that a runtime may ask for in each precision."""
+"""The forms of a model besides float32 that a runtime may need in each precision."""
 
 
 @dataclass(frozen=True)

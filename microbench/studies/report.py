@@ -27,7 +27,7 @@ from microbench.report.verdicts.rivals import MIN_LOADS
 from microbench.studies.recorded import Recorded, read_recorded
 
 ORDER = ("figure4", "figure5", "table2", "table3", "table4", "sweep", "ceilings")
-"""In which the experiments are shown; others, a user's own, follow."""
+"""The order in which the experiments are shown; others, a user's own, follow."""
 
 JUDGED = ("figure4", "figure5", "table2", "table3")
 """The experiments that the verdicts rest on."""
@@ -35,7 +35,7 @@ JUDGED = ("figure4", "figure5", "table2", "table3")
 TRAINING_OPTIONS = "--train camvid_table_cpu --data CAMVID"
 """With which a table's networks are trained: the shortest recipe that fits a CPU."""
 
-Shown = Mapping[str, tuple[Experiment, Sequence[Record]]]
+RecordedExperiments = Mapping[str, tuple[Experiment, Sequence[Record]]]
 """The experiments that are recorded on a machine, by name."""
 
 
@@ -81,16 +81,20 @@ def _machine(name: str, folder: Path) -> MachineReport:
         raise InputError(
             f"machine {name!r} has no records in {str(folder.parent)!r}; measure with: {_run('all', name)}"
         )
-    shown = {experiment: (one.experiments[0], list(one.records[experiment])) for experiment, one in found.items()}
+    recorded = {experiment: (one.experiments[0], list(one.records[experiment])) for experiment, one in found.items()}
     ceilings = next(iter(found.values())).ceilings
     return MachineReport(
         name=name,
-        targets=verdicts_of(shown, folder.parent, name),
+        targets=verdicts_of(recorded, folder.parent, name),
         sections=(
-            *(_section(experiment, shown, ceilings, folder) for experiment in _names() if _is_shown(experiment, shown)),
-            *_roofline(shown, ceilings, folder),
+            *(
+                _section(experiment, recorded, ceilings, folder)
+                for experiment in _names()
+                if _is_shown(experiment, recorded)
+            ),
+            *_roofline(recorded, ceilings, folder),
         ),
-        environment=_environment([record for _, records in shown.values() for record in records]),
+        environment=_environment([record for _, records in recorded.values() for record in records]),
     )
 
 
@@ -103,9 +107,9 @@ def _is_recorded(name: str, folder: Path) -> bool:
     return path.is_file() and bool(read_records(path))
 
 
-def _is_shown(name: str, shown: Shown) -> bool:
+def _is_shown(name: str, recorded: RecordedExperiments) -> bool:
     """A sweep of the user's own is missed by nobody."""
-    return name in shown or EXPERIMENTS.make(name).in_all
+    return name in recorded or EXPERIMENTS.make(name).in_all
 
 
 def _recorded(name: str, folder: Path) -> Recorded:
@@ -116,10 +120,10 @@ def _recorded(name: str, folder: Path) -> Recorded:
     return read_recorded([name], folder, parse_resolution(PAPER_RESOLUTION if PAPER_RESOLUTION in sizes else sizes[0]))
 
 
-def _section(name: str, shown: Shown, ceilings: Sequence[Record], folder: Path) -> Section:
-    if name not in shown:
+def _section(name: str, recorded: RecordedExperiments, ceilings: Sequence[Record], folder: Path) -> Section:
+    if name not in recorded:
         return Section(name, EXPERIMENTS.make(name).title, missing=Missing(_title(name), _run(name, folder.name)))
-    experiment, records = shown[name]
+    experiment, records = recorded[name]
     presentation = experiment.present(records, ceilings, folder)
     return Section(
         name=name,
@@ -131,11 +135,11 @@ def _section(name: str, shown: Shown, ceilings: Sequence[Record], folder: Path) 
     )
 
 
-def _roofline(shown: Shown, ceilings: Sequence[Record], folder: Path) -> tuple[Section, ...]:
+def _roofline(recorded: RecordedExperiments, ceilings: Sequence[Record], folder: Path) -> tuple[Section, ...]:
     """Single blocks under what the device reaches at best; nothing where either was not measured."""
     blocks = [
         record
-        for experiment, records in shown.values()
+        for experiment, records in recorded.values()
         for record in records
         if not experiment.whole_networks and "block" in record.axes
     ]
@@ -150,25 +154,25 @@ def _svgs(paths: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(path for path in paths if path.suffix == ".svg")
 
 
-def verdicts_of(shown: Shown, results: Path, machine: str) -> tuple[TargetVerdicts, ...]:
+def verdicts_of(recorded: RecordedExperiments, results: Path, machine: str) -> tuple[TargetVerdicts, ...]:
     """The verdicts for each runtime and precision in which something that they rest on was measured.
 
-    Threads tell no targets apart: blocks are timed on one, networks on all cores.
+    Rows that differ in threads alone have one target: blocks are timed on one core, networks on all.
 
     Args:
-        shown: the recorded experiments.
+        recorded: the recorded experiments.
         results: the folder of all results, where accuracies lie.
         machine: its name, for the commands that measure what is missing.
     """
     by_target: dict[Configuration, dict[str, list[Record]]] = {}
     for name in JUDGED:
-        for record in shown[name][1] if name in shown else ():
+        for record in recorded[name][1] if name in recorded else ():
             target = dataclasses.replace(record.configuration, threads=1)
             by_target.setdefault(target, {}).setdefault(name, []).append(record)
     judged = [_judge(target, own, results, machine) for target, own in by_target.items()]
     # Python's sort keeps the order of equals.
-    most_said = sorted(judged, key=lambda said: -sum(len(verdict.claims) for verdict in said.verdicts))
-    return tuple(most_said)
+    by_claims = sorted(judged, key=lambda target: -sum(len(verdict.claims) for verdict in target.verdicts))
+    return tuple(by_claims)
 
 
 def _judge(target: Configuration, own: Mapping[str, Sequence[Record]], results: Path, machine: str) -> TargetVerdicts:

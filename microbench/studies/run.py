@@ -1,4 +1,4 @@
-"""`microbench run`: time what the experiments ask for and the records lack, until none asks for more."""
+"""`microbench run`: time the experiments' rows that are not recorded yet, and those that follow from them."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def record_run(
         keep_weights: keep the weights in float16 too; the evaluation then is of these.
 
     Returns:
-        The folder of the outcome. Nothing is done where it is there already.
+        The folder of the outcome. Nothing is done if it is already there.
 
     Raises:
         InputError: the data set or the weights cannot be read, a folder cannot be written, or there is an outcome of

@@ -39,7 +39,7 @@ def describe_kernels(find: Callable[[], Sequence[Kernel]]) -> Mapping[str, Any]:
         found = list(find())
     except Exception as error:  # the runtimes' inspection interfaces throw all sorts of things
         return {"kernels_error": f"{type(error).__name__}: {error}"[:200]}
-    return {"kernels": [asdict(kernel) for kernel in _counted(found)]}
+    return {"kernels": [_as_json(kernel) for kernel in _counted(found)]}
 
 
 def padded_macs(output_shape: Sequence[int], weight_shape: Sequence[int], *, grouped: bool = False) -> int:
@@ -56,6 +56,11 @@ def padded_macs(output_shape: Sequence[int], weight_shape: Sequence[int], *, gro
         grouped: whether the groups are in front.
     """
     return math.prod(output_shape) * math.prod(weight_shape[2 if grouped else 1 :])
+
+
+def _as_json(kernel: Kernel) -> dict[str, Any]:
+    """With shapes as lists, which is what a record that is read back holds."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(kernel).items()}
 
 
 def _counted(kernels: Sequence[Kernel]) -> list[Kernel]:

@@ -9,6 +9,8 @@ EXIT_ROWS_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_CRASHED = 70
 """A fault of the program, never a result; BSD's sysexits.h has this code for it."""
+EXIT_TIME_UP = 75
+"""A limit on the time is reached; the same command continues."""
 EXIT_STOPPED = 130
 """As a shell says of a command that Ctrl-C ended."""
 

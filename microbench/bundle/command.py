@@ -5,34 +5,40 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import json
+import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn, Optional, Sequence
+from typing import Any, Callable, NoReturn, Optional, Sequence
 
 from microbench import plugins, runtimes
 from microbench.bundle.reader import Bundle, open_bundle
 from microbench.bundle.text_table import table_text
 from microbench.crash import report_crash
-from microbench.errors import EXIT_BAD_INPUT, EXIT_ROWS_FAILED, EXIT_STOPPED, InputError
+from microbench.errors import EXIT_BAD_INPUT, EXIT_ROWS_FAILED, EXIT_STOPPED, EXIT_TIME_UP, InputError
 from microbench.measure.environment import machine_name
-from microbench.measure.record import Record
 from microbench.measure.store import machine_folder
 from microbench.measure.timing import HOT
-from microbench.runs.runner import run
+from microbench.runs.engines import build_engines
+from microbench.runs.estimate import estimate_text
+from microbench.runs.runner import Plan, run
 from microbench.runs.settings import Settings, plan_of
+from microbench.runs.time_limit import TimeLimit
+from microbench.runtimes.tensorrt.engine_cache import cache_in
 
 PROGRAM = "microbench.measure"
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
-    """Run the command; exit codes: 0 done, 1 some rows failed, 2 bad input, 70 a crash, 130 stopped."""
+    """Run the command; exit codes: 0 done, 1 some rows failed, 2 bad input, 70 a crash, 75 time is up, 130 stopped."""
     warnings.showwarning = lambda message, *_: _say(f"warning: {message}")
     options = _parser().parse_args(arguments)
+    options.arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         for text in options.imports:
             plugins.request(text)
-        sys.exit(_measure(options))
+        with cache_in(options.cache):
+            sys.exit(_measure(options))
     except InputError as error:
         _say(str(error))
         sys.exit(EXIT_BAD_INPUT)
@@ -54,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"python -m {PROGRAM}",
         description="Time what a bundle holds; rows that are recorded already are not timed again. "
-        "Exit codes: 0 done, 1 some rows failed (each says why), 2 bad input, 130 stopped.",
+        "Exit codes: 0 done, 1 some rows failed (each says why), 2 bad input, 75 time is up, 130 stopped.",
     )
     parser.add_argument("bundle", type=Path, help="the folder that `microbench bundle` wrote")
     parser.add_argument(
@@ -125,6 +131,27 @@ def _parser() -> argparse.ArgumentParser:
         help="time the rows that match alone, by experiment/name: 'figure4/*', '*sepconv*'; repeatable",
     )
     parser.add_argument(
+        "--builds", type=int, help="engines built of a row, where builds differ by chance [default: 3 (TensorRT)]"
+    )
+    parser.add_argument(
+        "--build-only",
+        action="store_true",
+        help="build the engines that the cache lacks, each build of a row in a process of its own, and time nothing",
+    )
+    parser.add_argument("--build", dest="own_build", type=int, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--max-minutes",
+        type=float,
+        help="begin no row or engine that would end later; the same command continues (exit code 75)",
+    )
+    parser.add_argument("--plan", action="store_true", help="say what is missing and how long it may take, no more")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        help="folder of engines and of what kernels took; bring it along to a later visit "
+        "[default: MICROBENCH_CACHE, else lpsnet-microbench in the user's cache folder]",
+    )
+    parser.add_argument(
         "--results", type=Path, default=Path("results"), help="folder for the records [default: results]"
     )
     parser.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object on standard output")
@@ -158,18 +185,51 @@ def _measure(options: argparse.Namespace) -> int:
         quick=options.quick,
         fresh=options.fresh,
         memory_gib=options.memory_gib,
+        builds=options.builds,
     )
-    records = _records(bundle, options.only or ["*"], settings)
+    limit = None if options.max_minutes is None else TimeLimit(options.max_minutes)
+    plans = _plans(bundle, options.only or ["*"], settings)
+    if options.plan:
+        print(estimate_text(plans))
+        return 0
+    if options.build_only:
+        return _build(plans, options, limit)
+    records = [record for plan in plans for record in run(plan, _Progress(), limit)]
     if options.as_json:
         shown: dict[str, Any] = {"machine": machine, "records": [record.as_row() for record in records]}
         print(json.dumps(shown, allow_nan=False))
     else:
         print(table_text(records))
         print(f"\nRecords: {settings.folder}\nBring that folder home: microbench import {settings.folder.name}")
+    if limit is not None and limit.rows_left:
+        _say(f"time is up, {limit.rows_left} rows are left; the same command continues.")
+        return EXIT_TIME_UP
     return EXIT_ROWS_FAILED if any(record.error for record in records) else 0
 
 
-def _records(bundle: Bundle, patterns: Sequence[str], settings: Settings) -> list[Record]:
+def _build(plans: Sequence[Plan], options: argparse.Namespace, limit: Optional[TimeLimit]) -> int:
+    """Build engines, each build in a process of its own: their timing caches are apart, and so must they be."""
+    builds = max((target.runtime.min_builds for plan in plans for target in plan.targets), default=1)
+    if options.own_build is None and builds > 1:
+        own = [sys.executable, "-m", PROGRAM, *options.arguments, "--build"]
+        waiting = [start_process([*own, str(build)]) for build in range(builds)]
+        return max(wait() for wait in waiting)
+    chosen = None if options.own_build is None else [options.own_build]
+    report = build_engines(plans, chosen, limit, _Progress())
+    for name, error in report.errors.items():
+        _say(f"{name}: {error}")
+    _say(f"{report.built} engines built, {report.cached} were there, {report.left} are left.")
+    if report.left:
+        return EXIT_TIME_UP
+    return EXIT_ROWS_FAILED if report.errors else 0
+
+
+def start_process(arguments: Sequence[str]) -> Callable[[], int]:
+    """Start a process beside this one; what is returned waits for its end and returns its exit code."""
+    return subprocess.Popen(arguments).wait
+
+
+def _plans(bundle: Bundle, patterns: Sequence[str], settings: Settings) -> list[Plan]:
     entries = [
         entry
         for entry in bundle.manifest.entries
@@ -181,12 +241,11 @@ def _records(bundle: Bundle, patterns: Sequence[str], settings: Settings) -> lis
             f"only {' '.join(patterns)!r} matches no row of the bundle; it holds {', '.join(experiments)}."
         )
     # One bad setting is told before any plan costs time.
-    plans = [
+    return [
         plan_of(specs, settings, whole_networks=whole_networks)
         for whole_networks in (False, True)
         if (specs := [bundle.spec(entry) for entry in entries if entry.whole_network == whole_networks])
     ]
-    return [record for plan in plans for record in run(plan, _Progress())]
 
 
 class _Progress:

@@ -52,9 +52,14 @@ def independent_samples(generations: Sequence[Generation]) -> list[Samples]:
 
 
 def latency_interval(generations: Sequence[Generation]) -> Interval:
-    """The latency in milliseconds with its 95% interval: over loads, or over builds where these differ by chance."""
+    """The latency in milliseconds with its 95% interval: over builds where these differ by chance, else over loads.
+
+    Of a single build nothing is known of the next: its interval is over its loads, and is that build's alone.
+    """
     samples = independent_samples(generations)
-    return median_interval(samples) if generations[0].build is None else interval_over_builds(samples)
+    if len(samples) > 1 and generations[0].build is not None:
+        return interval_over_builds(samples)
+    return median_interval([generation.latencies_ms() for generation in generations])
 
 
 def components_of(generations: Sequence[Generation]) -> SpreadComponents:

@@ -153,6 +153,7 @@ def sample(
     on_outcome: Callable[[Row, Outcome], None],
     on_progress: Callable[[float], None] = lambda _: None,
     memory: Optional[MemoryBudget] = None,
+    on_build: Callable[[Row, Measurement], None] = lambda *_: None,
 ) -> None:
     """Time the rows side by side.
 
@@ -162,6 +163,8 @@ def sample(
         on_outcome: called once a row, as soon as the row is done, so that it can be kept.
         on_progress: called with the share of the work that is surely done, 0 to 1.
         memory: what the sessions may take at the same time; if None, `default_limit_bytes()`.
+        on_build: called with what is known of a row so far when a further build of its model has been timed, and the
+            row is not done.
     """
     memory = memory or MemoryBudget(default_limit_bytes())
     # A collection in the middle of a window would be timed with it.
@@ -171,7 +174,7 @@ def sample(
         done = 0
         for part in _parts(rows, memory.limit_bytes):
             on_part = functools.partial(_report, on_progress, done / len(rows), len(part) / len(rows))
-            _Sampling(part, policy, memory, on_outcome, on_part).run()
+            _Sampling(part, policy, memory, on_outcome, on_part, on_build).run()
             done += len(part)
     finally:
         if collecting:
@@ -206,7 +209,9 @@ class _Sampling:
         memory: MemoryBudget,
         on_outcome: Callable[[Row, Outcome], None],
         on_progress: Callable[[float], None],
+        on_build: Callable[[Row, Measurement], None],
     ) -> None:
+        self._on_build = on_build
         self._rows = len(rows)
         self._active = [_Progress(row) for row in rows]
         self._policy = policy
@@ -303,7 +308,16 @@ class _Sampling:
                 self._on_outcome(progress.row, outcome)
             else:
                 unfinished.append(progress)
+                self._keep_build(progress)
         return unfinished
+
+    def _keep_build(self, progress: _Progress) -> None:
+        """Report the row as it is known so far, if this generation was the first of a build."""
+        builds = [generation.build for generation in progress.generations]
+        if builds and builds[-1] is not None and builds.count(builds[-1]) == 1:
+            outcome = _outcome(progress, self._policy)
+            if isinstance(outcome, Measurement):
+                self._on_build(progress.row, outcome)
 
     def _attempt(self, group: list[_Progress], step: Callable[[_Progress], None]) -> list[_Progress]:
         """Do `step` for every row; one that fails ends with its error, and the others continue."""

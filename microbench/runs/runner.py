@@ -16,8 +16,9 @@ from microbench.measure.memory import default_limit_bytes, return_freed_memory
 from microbench.measure.record import Configuration, Record, row_key
 from microbench.measure.sampler import Failure, Outcome, Policy, Row, one_line, sample
 from microbench.measure.session import Session
-from microbench.measure.store import RecordStore
+from microbench.measure.store import RecordStore, read_records
 from microbench.measure.workload import Workload, WorkloadSpec
+from microbench.runs.time_limit import TimeLimit, expected_row_s
 from microbench.runtimes import Runtime
 
 MAX_INTERLEAVED_ROWS = 96
@@ -43,6 +44,8 @@ class Plan:
     """The machine's results folder."""
     fresh: bool = False
     """Measure also what is recorded already."""
+    whole_networks: bool = False
+    """Whether a run takes a tenth of a second rather than a thousandth."""
     memory_bytes: Optional[int] = None
     """What the models that are loaded at the same time may take; if None, see `measure.memory.default_limit_bytes`."""
 
@@ -63,16 +66,21 @@ class _PlannedRow:
         )
 
 
-def run(plan: Plan, on_progress: Callable[[str, float], None] = lambda *_: None) -> list[Record]:
+def run(
+    plan: Plan,
+    on_progress: Callable[[str, float], None] = lambda *_: None,
+    limit: Optional[TimeLimit] = None,
+) -> list[Record]:
     """Time what the plan asks for and its records lack.
 
     Args:
-        plan: what to do. A recorded row counts as done if it was measured, converged or not, with an interval asked
-            for that is no wider than the plan's; a row that failed is tried again.
+        plan: what to do. A recorded row counts as done if it was measured, converged or not, in as many builds, with an
+            interval asked for that is no wider than the plan's; a row that failed is tried again.
         on_progress: called with what is being done and its share done, 0 to 1.
+        limit: if given, rows that would not end within it are not begun, and fewer are sampled side by side.
 
     Returns:
-        One record for each spec and target, in the plan's order.
+        One record for each spec and target, in the plan's order; none for rows that were not begun.
 
     Raises:
         InputError: a records file cannot be written or is not one.
@@ -85,20 +93,50 @@ def run(plan: Plan, on_progress: Callable[[str, float], None] = lambda *_: None)
             name: stack.enter_context(RecordStore(plan.folder / f"{name}.jsonl"))
             for name in dict.fromkeys(spec.experiment for spec in plan.specs)
         }
-        missing = [row for row in rows if plan.fresh or not _is_recorded(row, stores, plan.policy)]
-        for part in _parts(missing):
+        missing = [
+            row
+            for row in rows
+            if plan.fresh or not _is_done(row, stores[row.spec.experiment].get(row.key), plan.policy)
+        ]
+        for part in _parts(missing) if limit is None else _limited_parts(missing, plan, limit):
             _measure(part, stores, plan, on_progress)
         return [record for row in rows if (record := stores[row.spec.experiment].get(row.key)) is not None]
 
 
-def _is_recorded(row: _PlannedRow, stores: dict[str, RecordStore], policy: Policy) -> bool:
-    record = stores[row.spec.experiment].get(row.key)
-    return record is not None and record.measurement is not None and record.measurement.ci_target <= policy.ci_target
+def _is_done(row: _PlannedRow, record: Optional[Record], policy: Policy) -> bool:
+    if record is None or record.measurement is None or record.measurement.ci_target > policy.ci_target:
+        return False
+    builds = {generation.build for generation in record.measurement.generations}
+    return len(builds) >= row.target.runtime.min_builds
 
 
 def _parts(rows: list[_PlannedRow]) -> Iterator[list[_PlannedRow]]:
     for start in range(0, len(rows), MAX_INTERLEAVED_ROWS):
         yield rows[start : start + MAX_INTERLEAVED_ROWS]
+
+
+def missing_targets(plan: Plan) -> list[Target]:
+    """The target of each row that `run` would time: what the plan asks for and its records lack."""
+    known: dict[tuple[str, ...], Record] = {}
+    for name in dict.fromkeys(spec.experiment for spec in plan.specs):
+        path = plan.folder / f"{name}.jsonl"
+        known.update({record.key: record for record in read_records(path)} if path.exists() else {})
+    planned = {row.key: row for row in (_PlannedRow(spec, target) for spec in plan.specs for target in plan.targets)}
+    return [row.target for row in planned.values() if plan.fresh or not _is_done(row, known.get(row.key), plan.policy)]
+
+
+def _limited_parts(rows: list[_PlannedRow], plan: Plan, limit: TimeLimit) -> Iterator[list[_PlannedRow]]:
+    """As many rows at a time as end within the limit, by what the parts before took."""
+    while rows:
+        expected_s = [expected_row_s(plan.policy, row.target.runtime) for row in rows]
+        count = limit.fitting(expected_s)
+        if not count:
+            limit.rows_left += len(rows)
+            return
+        start_s = time.monotonic()
+        yield rows[:count]
+        limit.spent(sum(expected_s[:count]), time.monotonic() - start_s)
+        rows = rows[count:]
 
 
 def _measure(
@@ -153,6 +191,7 @@ def _measure(
             sampled,
             plan.policy,
             on_outcome=lambda row, outcome: keep(planned[row.key], outcome),
+            on_build=lambda row, outcome: keep(planned[row.key], outcome),
             on_progress=lambda share: on_progress("timing", share),
             memory=MemoryBudget(default_limit_bytes() if plan.memory_bytes is None else plan.memory_bytes),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Sequence
 
-from microbench.errors import InputError
+from microbench.errors import InputError, require_positive
 from microbench.measure.environment import fingerprint
 from microbench.measure.memory import GIB
 from microbench.measure.sampler import Policy
@@ -43,6 +43,8 @@ class Settings:
     """Wider intervals in less time, and only what an experiment asks for at once: no search of widths."""
     fresh: bool = False
     """Measure also what is recorded already."""
+    builds: Optional[int] = None
+    """Of so many builds a row is measured in runtimes whose builds differ by chance; if None, 3 (TensorRT)."""
     memory_gib: Optional[float] = None
     """What the models that are loaded at the same time may take, in GiB; if None, 1.25 or half of what is available."""
 
@@ -60,21 +62,28 @@ def plan_of(specs: Sequence[WorkloadSpec], settings: Settings, *, whole_networks
     """
     if settings.memory_gib is not None and not 0 < settings.memory_gib < math.inf:
         raise InputError(f"memory must be a positive number of GiB, not {settings.memory_gib!r}.")
+    if settings.builds is not None:
+        require_positive("builds", settings.builds)
     threads = settings.threads
     if threads is None:
         threads = fingerprint().cpu_cores if whole_networks else 1
+    targets = [
+        Target(*configure(runtime, precision, settings.device, threads, timing, l2))
+        for runtime in dict.fromkeys(settings.runtimes)
+        for precision in dict.fromkeys(settings.precisions)
+        for timing in dict.fromkeys(settings.timings)
+        for l2 in dict.fromkeys(settings.l2_states)
+    ]
+    for target in targets:
+        if settings.builds is not None and target.runtime.min_builds > 1:
+            target.runtime.min_builds = settings.builds
     return Plan(
         specs=specs,
-        targets=[
-            Target(*configure(runtime, precision, settings.device, threads, timing, l2))
-            for runtime in dict.fromkeys(settings.runtimes)
-            for precision in dict.fromkeys(settings.precisions)
-            for timing in dict.fromkeys(settings.timings)
-            for l2 in dict.fromkeys(settings.l2_states)
-        ],
+        targets=targets,
         policy=_policy(settings, whole_networks=whole_networks),
         folder=settings.folder,
         fresh=settings.fresh,
+        whole_networks=whole_networks,
         memory_bytes=None if settings.memory_gib is None else int(settings.memory_gib * GIB),
     )
 

@@ -41,7 +41,7 @@ class Runtime(ABC):
     """The line that makes it available, for `microbench doctor`."""
     max_loads: ClassVar[Optional[int]] = None
     """How often one row's model is loaded anew; None for as often as the sampler likes."""
-    min_builds: ClassVar[int] = 1
+    min_builds: int = 1
     """Of so many builds a row is measured, where builds differ by chance; each load is of the next of them."""
     timings: ClassVar[Mapping[str, tuple[str, ...]]] = {"cpu": (END_TO_END,), "cuda": (END_TO_END,)}
     """By device: how its runs can be timed, the default first; see `microbench.measure.timing`."""
@@ -83,6 +83,10 @@ class Runtime(ABC):
             except importlib.metadata.PackageNotFoundError:
                 continue
         return "unknown"
+
+    def build_ahead(self, workload: Workload, configuration: Configuration, build: int) -> bool:  # noqa: ARG002
+        """Make one of a row's builds and keep it for later loads, in other processes too; whether anything was done."""
+        return False
 
     @abstractmethod
     def load(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 from microbench.measure.workload import Workload
 from microbench.runtimes.tensorrt.build import MAX_WORKSPACE_BYTES, OPTIMIZATION_LEVEL, build_plan, replace_file
@@ -42,6 +43,21 @@ def cache_folder() -> Path:
         return Path(given)
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "lpsnet-microbench"
+
+
+@contextlib.contextmanager
+def cache_in(folder: Optional[Path]) -> Iterator[None]:
+    """Within it, and in processes started in it, engines and timing caches lie in `folder`; None changes nothing."""
+    before = os.environ.get(FOLDER_VARIABLE)
+    if folder is not None:
+        os.environ[FOLDER_VARIABLE] = str(folder.resolve())
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[FOLDER_VARIABLE] = before
+        else:
+            os.environ.pop(FOLDER_VARIABLE, None)
 
 
 def load_engine(trt: Any, device: Any, workload: Workload, precision: str, build: int) -> Engine:

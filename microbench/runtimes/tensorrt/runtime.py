@@ -73,6 +73,18 @@ class TensorRT(Runtime):
         engine = load_engine(trt, device, workload, configuration.precision, self._next_build(workload, configuration))
         return TensorRTSession(trt, device, engine, inputs, configuration, DeviceMonitor.open(device.pci_bus_id))
 
+    def build_ahead(self, workload: Workload, configuration: Configuration, build: int) -> bool:
+        """See the base class: builds the engine, unless the cache has it.
+
+        Raises:
+            EngineError: as `load` does.
+        """
+        from microbench.runtimes.cuda.pycuda_device import open_device
+        from microbench.runtimes.tensorrt.engine_cache import load_engine
+
+        trt: Any = importlib.import_module(self.module)
+        return load_engine(trt, open_device(), workload, configuration.precision, build).origin != "cached"
+
     def _next_build(self, workload: Workload, configuration: Configuration) -> int:
         loads = self._loads.setdefault(workload, collections.Counter())
         loads[configuration] += 1

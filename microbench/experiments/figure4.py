@@ -51,5 +51,5 @@ class Figure4(Experiment):
                 "conv_over_sepconv_efficiency": [ratio.as_json() for ratio in ratios],
                 "marginal_costs": [cost.as_json() for cost in costs],
             },
-            figures=draw_figure4(to_dataframe(single), costs, folder / self.name),
+            figures=draw_figure4(to_dataframe(single), costs, ratios, folder / self.name, machine=folder.name),
         )

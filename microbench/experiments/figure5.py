@@ -44,5 +44,5 @@ class Figure5(Experiment):
             table=block_table(records, ceilings),
             findings=tuple(describe(curve) for curve in curves),
             data={"sweet_spots": [curve.as_json() for curve in curves]},
-            figures=draw_figure5(panels, folder / self.name),
+            figures=draw_figure5(panels, folder / self.name, machine=folder.name),
         )

@@ -208,5 +208,5 @@ class Sweep(Experiment):
                 "sweet_spots": [curve.as_json() for curve in curves],
                 "marginal_costs": [cost.as_json() for cost in costs],
             },
-            figures=draw_sweep(data, curves, folder / self.name),
+            figures=draw_sweep(data, curves, folder / self.name, machine=folder.name),
         )

@@ -69,7 +69,7 @@ class Table4(NetworkTable):
                 *(f"{name}: {accuracy_sentence([accuracy])}" for name, accuracy in accuracies.items()),
             ),
             data={"agreement": [agreement.as_json() for agreement in found]},
-            figures=draw_table4(records, accuracies, folder / self.name),
+            figures=draw_table4(records, accuracies, folder / self.name, machine=folder.name),
         )
 
 

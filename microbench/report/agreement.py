@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from microbench.measure.measurement import Measurement
 from microbench.measure.record import Record
 from microbench.report.labels import configuration_label
 from microbench.report.published import published
@@ -44,18 +45,21 @@ class Agreement:
 def agreements(records: Sequence[Record]) -> list[Agreement]:
     """One for each configuration with at least three measured steps."""
     paper = published("table4").set_index("step")["latency_ms"]
-    latencies = step_latencies_ms(records)
-    return [_agreement(target, pd.Series(by_step), paper) for target, by_step in latencies.items() if len(by_step) > 2]
+    return [
+        _agreement(target, pd.Series({step: m.latency_ms for step, m in by_step.items()}), paper)
+        for target, by_step in step_measurements(records).items()
+        if len(by_step) > 2
+    ]
 
 
-def step_latencies_ms(records: Sequence[Record]) -> dict[str, dict[int, float]]:
-    """Latency to the score maps by step, for each of what the steps were run in."""
-    latencies: dict[str, dict[int, float]] = {}
+def step_measurements(records: Sequence[Record]) -> dict[str, dict[int, Measurement]]:
+    """The measurement to the score maps by step, for each configuration in words."""
+    found: dict[str, dict[int, Measurement]] = {}
     for record in records:
         if record.measurement is not None and record.axes["protocol"] == "scores":
-            by_step = latencies.setdefault(configuration_label(record.configuration), {})
-            by_step[int(record.axes["step"])] = record.measurement.latency_ms
-    return latencies
+            by_step = found.setdefault(configuration_label(record.configuration), {})
+            by_step[int(record.axes["step"])] = record.measurement
+    return found
 
 
 def _agreement(target: str, ours: pd.Series, theirs: pd.Series) -> Agreement:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from microbench.measure.interval import Interval
 from microbench.measure.measurement import independent_samples
 from microbench.measure.record import Record
 from microbench.measure.significance import two_sided_p
-from microbench.measure.statistics import ratio_interval, student_t_975, unpaired_ratio_interval
+from microbench.measure.statistics import Samples, ratio_interval, student_t_975, unpaired_ratio_interval
 from microbench.report.paired_latencies import paired_latencies, shared_loads
 
 BETWEEN_RUNS = 0.05
@@ -59,9 +60,7 @@ def latency_ratio(first: Record, second: Record) -> LatencyRatio:
         pairs = paired_latencies(first, second)
         if len(pairs) < 2:
             return _unknown(a.latency_ms / b.latency_ms, shared_loads(first, second))
-        interval = ratio_interval([x for x, _ in pairs], [y for _, y in pairs])
-        degrees = len(pairs) - 1
-        return LatencyRatio(interval, log_error(interval, degrees), degrees, shared_loads(first, second), True)
+        return paired_latency_ratio(pairs, shared_loads(first, second))
     units = min(len(independent_samples(m.generations)) for m in (a, b))
     loads = min(a.loads, b.loads)
     if units < 2:
@@ -71,7 +70,19 @@ def latency_ratio(first: Record, second: Record) -> LatencyRatio:
         Interval(b.latency_ms, b.latency_ci_low_ms, b.latency_ci_high_ms),
     )
     widened = Interval(interval.estimate, interval.low / (1 + BETWEEN_RUNS), interval.high * (1 + BETWEEN_RUNS))
-    return LatencyRatio(widened, log_error(interval, units - 1), units - 1, loads, False)
+    return LatencyRatio(widened, log_error(interval, units - 1), units - 1, loads, is_paired=False)
+
+
+def paired_latency_ratio(pairs: Sequence[tuple[Samples, Samples]], loads: int) -> LatencyRatio:
+    """The ratio of two rows that were sampled side by side.
+
+    Args:
+        pairs: latencies of both rows in each independent unit, at least two; see `paired_latencies`.
+        loads: of the row whose model was loaded less often.
+    """
+    interval = ratio_interval([first for first, _ in pairs], [second for _, second in pairs])
+    degrees = len(pairs) - 1
+    return LatencyRatio(interval, log_error(interval, degrees), degrees, loads, is_paired=True)
 
 
 def log_error(interval: Interval, degrees_of_freedom: int) -> float:
@@ -81,4 +92,4 @@ def log_error(interval: Interval, degrees_of_freedom: int) -> float:
 
 
 def _unknown(ratio: float, loads: int) -> LatencyRatio:
-    return LatencyRatio(Interval(ratio, 0.0, math.inf), math.inf, 0, loads, True)
+    return LatencyRatio(Interval(ratio, 0.0, math.inf), math.inf, 0, loads, is_paired=True)

@@ -8,7 +8,7 @@ efficiency; the cliffs' period is estimated from the data and may or may not be 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -20,6 +20,9 @@ from microbench.report.dataframe import measured
 from microbench.report.labels import TARGET_COLUMNS, target_label
 
 Values = NDArray[np.float64]
+
+SWEPT_AXES = ("block", "resolution", "stride", "batch", "depth")
+"""What tells curves apart beside the input width and what they were run in."""
 
 MIN_WIDTHS = 4
 """Fewer points than this have no shape to speak of."""
@@ -95,31 +98,53 @@ def curves_of(data: pd.DataFrame, prefix: str = "") -> list[WidthCurve]:
     """One curve for each set of rows that differ in nothing but their width, where there are enough widths.
 
     Args:
-        data: rows of a sweep, see `frame`; rows without a latency are left out.
+        data: rows of a sweep, see `to_dataframe`; rows without a latency are left out.
         prefix: put before each curve's label.
     """
-    others = ["block", "resolution", "stride", "batch", "depth"]
     curves = []
-    for values, group in measured(data).groupby([*TARGET_COLUMNS, *others], sort=False):
-        rows = group.sort_values("width")
-        if len(rows) < MIN_WIDTHS:
-            continue
-        *target, block, resolution, stride, batch, depth = values
-        extras = [
-            f"{name} {value}" for name, value in (("stride", stride), ("batch", batch), ("depth", depth)) if value != 1
-        ]
-        label = ", ".join([f"{prefix}{block} at {resolution}", *extras, target_label(target)])
-        curves.append(
-            analyse(
-                label,
-                rows["width"].tolist(),
-                rows["latency_ms"].to_numpy(float),
-                rows["latency_ci_low_ms"].to_numpy(float),
-                rows["latency_ci_high_ms"].to_numpy(float),
-                rows["macs"].tolist(),
+    for in_width, family in families(measured(data)):
+        for values, group in family.groupby([*TARGET_COLUMNS, *SWEPT_AXES], sort=False):
+            rows = group.sort_values("width")
+            if len(rows) < MIN_WIDTHS:
+                continue
+            target, axes = (
+                values[: len(TARGET_COLUMNS)],
+                dict(zip(SWEPT_AXES, values[len(TARGET_COLUMNS) :], strict=True)),
             )
-        )
+            words = in_words({axis: axes[axis] for axis in ("stride", "batch", "depth") if axes[axis] != 1}, in_width)
+            label = ", ".join([f"{prefix}{axes['block']} at {axes['resolution']}", *words, target_label(target)])
+            curves.append(
+                analyse(
+                    label,
+                    rows["width"].tolist(),
+                    rows["latency_ms"].to_numpy(float),
+                    rows["latency_ci_low_ms"].to_numpy(float),
+                    rows["latency_ci_high_ms"].to_numpy(float),
+                    rows["macs"].tolist(),
+                )
+            )
     return curves
+
+
+def families(data: pd.DataFrame) -> list[tuple[int | None, pd.DataFrame]]:
+    """The rows from c to c channels (None), then those of each fixed number of input channels.
+
+    A row from 16 to 16 channels belongs to both, if others have 16 input channels too.
+    """
+    if "in_width" not in data or data.empty:
+        return [(None, data)]
+    square = data["in_width"] == data["width"]
+    fixed = sorted(data.loc[~square, "in_width"].unique())
+    found: list[tuple[int | None, pd.DataFrame]] = []
+    if (square & ~data["in_width"].isin(fixed)).any():
+        found.append((None, data[square]))
+    return [*found, *((int(in_width), data[data["in_width"] == in_width]) for in_width in fixed)]
+
+
+def in_words(axes: Mapping[str, object], in_width: int | None) -> list[str]:
+    """The axes that tell a curve apart, e.g. ["stride 2", "from 16 channels"]."""
+    words = [f"{name} {value}" for name, value in axes.items()]
+    return words if in_width is None else [*words, f"from {in_width} channels"]
 
 
 def analyse(

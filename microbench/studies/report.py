@@ -145,7 +145,7 @@ def _roofline(recorded: RecordedExperiments, ceilings: Sequence[Record], folder:
     ]
     if not blocks or not ceilings:
         return ()
-    figures = draw_roofline(to_dataframe(blocks), to_dataframe(ceilings), folder / "roofline")
+    figures = draw_roofline(to_dataframe(blocks), to_dataframe(ceilings), folder / "roofline", machine=folder.name)
     title = "Roofline: blocks under the best that this device and runtime reach"
     return (Section("roofline", title, figures=_svgs(figures)),) if figures else ()
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from microbench.report.comparison.ratios import ComparedRow, Comparison
-from microbench.report.figures.style import GREY, SERIES, new_figure, plain_log, save
+from microbench.report.figures.style import GREY, MARKERS, SERIES, legend_below, new_figure, plain_log, save
 
 _NAMED_ROWS = 24
 """A panel of more rows has no room for their names, and lays them out by latency."""
 _ROW_IN = 0.26
-_MARKERS = "osD^v"
 
 
 def draw_comparison(comparison: Comparison, stem: Path) -> tuple[Path, ...]:
@@ -24,7 +23,7 @@ def draw_comparison(comparison: Comparison, stem: Path) -> tuple[Path, ...]:
         stem: path of the files without their suffix.
 
     Returns:
-        The PNG and the SVG.
+        The PNG, the SVG and the PDF.
     """
     experiments = list(dict.fromkeys(row.experiment for row in comparison.rows))
     panels = [[row for row in comparison.rows if row.experiment == experiment] for experiment in experiments]
@@ -32,12 +31,12 @@ def draw_comparison(comparison: Comparison, stem: Path) -> tuple[Path, ...]:
     with new_figure(7.2, sum(heights) + 0.4) as figure:
         axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for panel, experiment, rows in zip(axes, experiments, panels, strict=True):
-            panel.set_title(experiment, fontsize=9)
+            panel.set_title(f"{experiment}, with 95% intervals; hollow: noisy")
             if len(rows) <= _NAMED_ROWS:
                 _draw_by_name(panel, comparison, rows)
             else:
                 _draw_by_latency(panel, comparison, rows)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=7)
+        legend_below(figure, axes[0], columns=2)
         return save(figure, stem)
 
 
@@ -48,7 +47,7 @@ def _draw_by_name(panel: Axes, comparison: Comparison, rows: Sequence[ComparedRo
         offset = (place - (others + 1) / 2) * 0.5 / others
         _draw_set(panel, comparison, rows, place, [index + offset for index in range(len(rows))], upright=False)
     panel.axvline(1.0, color=GREY, linewidth=0.8)
-    panel.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=7)
+    panel.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8)
     panel.set_ylim(len(rows) - 0.5, -0.5)
     panel.set_xlabel(f"latency over that in {comparison.labels[0]}")
 
@@ -86,7 +85,7 @@ def _draw_set(
             y,
             xerr=None if upright else reach,
             yerr=reach if upright else None,
-            fmt=_MARKERS[(place - 1) % len(_MARKERS)],
+            fmt=MARKERS[(place - 1) % len(MARKERS)],
             color=colour,
             markerfacecolor="none" if row.noisy else colour,
             markersize=4,

@@ -251,7 +251,7 @@ def test_a_figure_names_few_rows_and_lays_out_many_by_latency(tmp_path: Path) ->
     few = [record(f"row {index}", 1.0) for index in range(3)]
     many = [record(f"width {index}", 1.0 + index, experiment="sweep") for index in range(60)]
     comparison = compared([*few, *many], [*few, *many], [few[0], noisy("row 1", 1.0)])
-    png, svg = draw_comparison(comparison, tmp_path / "compare")
+    png, svg, _ = draw_comparison(comparison, tmp_path / "compare")
     assert png.stat().st_size > 0
     text = svg.read_text()
     # Text is drawn as outlines, with what it says in a comment.

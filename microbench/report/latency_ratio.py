@@ -34,10 +34,15 @@ class LatencyRatio:
     @property
     def p(self) -> float:
         """Two-sided: how probable so large a ratio, or so small a one, is if both are equal."""
-        distance = abs(math.log(self.interval.estimate)) - (0.0 if self.is_paired else math.log1p(BETWEEN_RUNS))
+        allowance = 0.0 if self.is_paired else math.log1p(BETWEEN_RUNS)
+        distance = abs(math.log(self.interval.estimate)) - allowance
         if distance <= 0 or self.degrees_of_freedom < 1:
             return 1.0
-        return two_sided_p(distance / self.log_error if self.log_error else math.inf, self.degrees_of_freedom)
+        # The interval may reach further to one side; what counts is its reach towards equality.
+        ratio = self.interval
+        towards_one = ratio.estimate / ratio.low if ratio.estimate > 1 else ratio.high / ratio.estimate
+        error = max((math.log(towards_one) - allowance) / student_t_975(self.degrees_of_freedom), self.log_error)
+        return two_sided_p(distance / error if error else math.inf, self.degrees_of_freedom)
 
     def scaled(self, factor: float) -> LatencyRatio:
         """The same ratio times a number that is known exactly, such as a ratio of MACs."""

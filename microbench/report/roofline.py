@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -33,6 +34,17 @@ def attained_share(data: pd.DataFrame, ceilings: pd.DataFrame) -> pd.Series:
         return float(row["efficiency_mmacs_per_ms"] / roof.at(intensity_mmacs_per_byte(row)))
 
     return data.apply(share, axis=1, result_type="reduce").astype(float)
+
+
+def share_text(share: float) -> str:
+    """A share of the roofline for a table; what exceeds its roof is marked.
+
+    >>> share_text(0.87), share_text(1.021), share_text(float("nan"))
+    ('87%', '102% (above)', '')
+    """
+    if math.isnan(share):
+        return ""
+    return f"{share:.0%} (above)" if share > 1 else f"{share:.0%}"
 
 
 @dataclass(frozen=True)

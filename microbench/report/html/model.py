@@ -25,7 +25,7 @@ class TargetVerdicts:
 
 @dataclass(frozen=True)
 class RowQuality:
-    """How sure the rows of an experiment are."""
+    """How far the rows of an experiment can be trusted, and what they needed."""
 
     rows: int
     failed: int
@@ -36,6 +36,8 @@ class RowQuality:
     largest_half_width: float
     loads: tuple[int, int]
     """How often the model was loaded anew: of the row with the fewest, and of the one with the most."""
+    peak_resident_bytes: int | None
+    """The most memory that the measuring process held; None of rows that were measured before it was recorded."""
 
     @staticmethod
     def of(records: Sequence[Record]) -> RowQuality | None:
@@ -52,6 +54,7 @@ class RowQuality:
             median_half_width=float(halves.median()),
             largest_half_width=float(halves.max()),
             loads=(min(m.loads for m in found), max(m.loads for m in found)),
+            peak_resident_bytes=max((m.diagnostics.peak_resident_bytes or 0 for m in found), default=0) or None,
         )
 
 

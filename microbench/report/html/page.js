@@ -3,9 +3,12 @@
 // Tables sort by a click on a heading; "#figure5-MACHINE:4" in the address opens the page with that table sorted by its
 // column 4, "-4" downwards, so that a sorted table can be linked to.
 const NUMBER = /[-+]?\d+(?:\.\d+)?/;
+const FRACTION = /^([-+]?\d+)\/(\d+)/; // 1/16 sorts below 1/8
 
 function keyOf(row, column) {
   const text = row.cells[column].textContent.trim();
+  const fraction = text.match(FRACTION);
+  if (fraction !== null && Number(fraction[2]) !== 0) return { text, value: Number(fraction[1]) / Number(fraction[2]) };
   const number = text.match(NUMBER);
   const starts = number !== null && /^[-+±(]*\d/.test(text);
   return { text, value: starts ? Number(number[0]) : NaN };
@@ -47,6 +50,20 @@ if (askedTable && Number(asked[3]) < askedTable.tHead.rows[0].cells.length) {
   sort(askedTable, Number(asked[3]), asked[2] === "-");
   askedTable.scrollIntoView();
 }
+
+// On paper nothing can be unfolded.
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details:not([open])")) {
+    folded.open = true;
+    folded.dataset.folded = "";
+  }
+});
+addEventListener("afterprint", () => {
+  for (const unfolded of document.querySelectorAll("details[data-folded]")) {
+    unfolded.open = false;
+    delete unfolded.dataset.folded;
+  }
+});
 
 function storedTheme() {
   try { return localStorage.getItem("theme"); } catch { return null; } // a file opened from disk may have no storage

@@ -13,7 +13,7 @@ from microbench.measure.workload import Axis
 from microbench.report.dataframe import to_dataframe
 from microbench.report.labels import TARGET_COLUMNS
 from microbench.report.marginal import MarginalCost
-from microbench.report.roofline import attained_share
+from microbench.report.roofline import attained_share, share_text
 
 _GPU_COLUMNS = ("timing", "l2")
 _SHOWN_AXES = ("block", "width", "in_width", "resolution", "stride", "batch", "depth")
@@ -40,7 +40,7 @@ def block_table(
     table["latency ms"] = [interval_text(record.measurement) for record in records]
     table["MMACs"] = (data["macs"] / 1e6).map(significant)
     table["MMACs/ms"] = data["efficiency_mmacs_per_ms"].map(significant)
-    table["of roofline"] = attained_share(data, to_dataframe(ceilings)).map(lambda s: "" if pd.isna(s) else f"{s:.0%}")
+    table["of roofline"] = attained_share(data, to_dataframe(ceilings)).map(share_text)
     spreads = [spread_text(record.measurement) for record in records]
     if any(spreads):
         table["spread"] = spreads

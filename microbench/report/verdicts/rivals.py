@@ -106,10 +106,10 @@ def _decide(rival: str, evidence: Evidence, p: float) -> RivalComparison:
     elif evidence.tied_from <= interval.low and interval.high <= evidence.tied_to:
         outcome = "tied"
         reason = Reason(ReasonCode.TIED, "the whole interval is within the margin of equality")
-    elif p < SIGNIFICANCE and interval.estimate > evidence.neutral:
+    elif p < SIGNIFICANCE and interval.low > evidence.neutral:
         outcome = "ahead"
         reason = Reason(ReasonCode.AHEAD, f"ahead, p = {p:.2g}", {"p_adjusted": p})
-    elif p < SIGNIFICANCE:
+    elif p < SIGNIFICANCE and interval.high < evidence.neutral:
         outcome = "behind"
         reason = Reason(ReasonCode.BEHIND, f"behind, p = {p:.2g}", {"p_adjusted": p})
     else:

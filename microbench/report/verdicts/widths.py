@@ -49,14 +49,16 @@ def judge_widths(
     reason = summary_reason(claims)
     told = [f"{panel.label}: {claim.reason.message}" for panel, claim in zip(found, claims, strict=True)]
     reason = replace(reason, message=". ".join(told))
-    past = [text for panel in found for text in panel.past_cliffs()]
+    advice = _advice(found)
+    costs = {one.cost for one in advice}
+    past = dict.fromkeys(text for panel in found for text in panel.past_cliffs() if text not in costs)
     if past:
-        reason = replace(reason, message=f"{reason.message}. Just past a cliff, {'; '.join(dict.fromkeys(past))}")
+        reason = replace(reason, message=f"{reason.message}. Just past a cliff, {'; '.join(past)}")
     return Verdict(
         principle="widths",
         text=PRINCIPLE,
         judgement=judge_together(claims),
-        advice=_advice(found),
+        advice=advice,
         reason=reason,
         claims=tuple(claims),
         missing=tuple(missing),
@@ -250,7 +252,7 @@ def _advice(panels: Sequence[SweepPanel]) -> tuple[Advice, ...]:
         for width in panel.widths[1:-1]:
             if panel.is_sweet_spot(width):
                 gain = panel.gain_of(width)
-                standing = f"sweet spot, at least {gain:.0%} more MACs a millisecond than its neighbours"
+                standing = f"sweet spot, at least {gain:.0%} more MACs/ms than its neighbours"
                 advice = Advice(
                     str(width), standing, is_decided=True, share=panel.share_of(width), cost=panel.cost_of_next(width)
                 )

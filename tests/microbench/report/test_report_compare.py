@@ -255,8 +255,10 @@ def test_a_figure_names_few_rows_and_lays_out_many_by_latency(tmp_path: Path) ->
     assert png.stat().st_size > 0
     text = svg.read_text()
     # Text is drawn as outlines, with what it says in a comment.
-    for shown in ("row 0", "figure5", "sweep", "latency over that in a", "latency in a (ms)"):
+    for shown in ("row 0", "latency over that in a", "latency in a (ms)"):
         assert f"<!-- {shown} -->" in text
+    for experiment in ("figure5", "sweep"):
+        assert f"<!-- {experiment}, with 95% intervals" in text
     assert "<!-- width 0 -->" not in text
 
 

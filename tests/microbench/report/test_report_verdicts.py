@@ -205,7 +205,7 @@ def test_widths_are_ranked_by_what_they_gain_and_say_what_the_next_wider_one_cos
     verdict = judge_widths(figure5(make_record, COARSE, staircase(16)), {"b": COARSE})
     # Over the better neighbour, 24: 16 needs 1/4 of the tiles' time for 4/9 of the MACs.
     assert [advice.take for advice in verdict.advice] == ["16", "32", "48", "64"]
-    (gain,) = re.findall(r"at least (\d+)% more MACs a millisecond", verdict.advice[0].standing)
+    (gain,) = re.findall(r"at least (\d+)% more MACs/ms", verdict.advice[0].standing)
     assert int(gain) == pytest.approx(78, abs=2)
     assert verdict.advice[0].cost is not None
     assert re.fullmatch(r"24 channels take (29|30)\d% longer than 16 for 125% more MACs", verdict.advice[0].cost)

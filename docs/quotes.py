@@ -62,8 +62,12 @@ def interaction_verdict() -> Verdict:
 
 def headline() -> str:
     """The answer for one machine, in plain words."""
-    ratios = {row["target"]: row for row in presented("figure4").data["conv_over_sepconv_efficiency"]}
-    ort, openvino = (ratios[f"{runtime} fp32, 1 thread"]["ratio"] for runtime in ("onnxruntime", "openvino"))
+    ratios = {
+        (row["protocol"], row["target"].split()[0]): row["ratio"]
+        for row in presented("figure4").data["conv_over_sepconv_efficiency"]
+    }
+    ort, openvino = (ratios["alone", runtime] for runtime in ("onnxruntime", "openvino"))
+    inside = ratios.get(("inside a network", "onnxruntime"))
     paper = published("figure4").set_index("block")["efficiency_mflops_per_ms"]
     curve = next(
         c
@@ -76,10 +80,15 @@ def headline() -> str:
     interaction = interaction_verdict()
     accuracy = read_accuracies(RESULTS, "lpsnet", ["s"])["s"]
     lines = [
-        f"**Block.** The standard 3×3 convolution does {ort['estimate']:.2f} times as many multiply-accumulates (MACs) "
-        f"per millisecond as the depthwise separable one (95% CI {ort['low']:.2f} to {ort['high']:.2f}), and "
-        f"{openvino['estimate']:.2f} times in OpenVINO. On the paper's GPU it was "
-        f"{paper.iloc[0] / paper.iloc[1]:.0f} times.",
+        f"**Block.** Alone, the standard 3×3 convolution does {ort['estimate']:.2f} times as many multiply-accumulates "
+        f"(MACs) per millisecond as the depthwise separable one (95% CI {ort['low']:.2f} to {ort['high']:.2f}), and "
+        f"{openvino['estimate']:.2f} times in OpenVINO; on the paper's GPU {paper.iloc[0] / paper.iloc[1]:.0f} times. "
+        + (
+            f"As one more block inside a network: {inside['estimate']:.2f} times ({inside['low']:.2f} to "
+            f"{inside['high']:.2f})."
+            if inside
+            else "What it does as one more block inside a network has not been measured on this machine yet."
+        ),
         f"**Widths.** Use {_list(curve['sweet_spots'])} channels: latency comes in steps of "
         f"{curve['period']['channels']}. The first width of a step wastes most: "
         + ", ".join(f"{point['next_width']} costs {point['jump']:.0%}" for point in wasteful)

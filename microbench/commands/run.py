@@ -11,7 +11,7 @@ import click
 
 from microbench.commands import options
 from microbench.commands.console import progress_bar
-from microbench.errors import EXIT_ROWS_FAILED, InputError
+from microbench.errors import EXIT_ROWS_FAILED, EXIT_TIME_UP, InputError
 from microbench.extras import require_extra
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def run_options(command: Command) -> Command:
         click.option("--memory", "memory_gib", type=float,
                      help="Load no more models at the same time than fit into this many GiB; the others take turns "
                           "[default: 1.25, or half of what is available]."),
+        click.option("--max-minutes", type=float,
+                     help="Begin no row that would end later; the same command continues (exit code 75)."),
         click.option("--fresh", is_flag=True, help="Also measure rows that are already recorded."),
         options.results,
         options.machine,
@@ -195,6 +197,43 @@ def _sweep(
     )
 
 
+@run.command("gpu-visit", short_help="All that is wanted from a GPU at hand for a short time")
+@click.option("--bundle", type=click.Path(path_type=Path), required=True, help="Folder that `microbench bundle` wrote.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for all that is brought back.")
+@click.option("--tensorrt-python", default=sys.executable, help="Interpreter with TensorRT [default: this one].")
+@click.option("--camvid", type=click.Path(path_type=Path), help="Folder of CamVid; without it nothing is trained.")
+@click.option("--max-minutes", type=float, default=9.0, show_default=True, help="End this call within that time.")
+@click.option("--list", "only_list", is_flag=True, help="Print the steps' commands in their order, and do nothing.")
+def run_gpu_visit(
+    bundle: Path, out: Path, tensorrt_python: str, camvid: Path | None, max_minutes: float, only_list: bool
+) -> None:
+    """Do what is wanted from a GPU in calls of a few minutes each, the most wanted first.
+
+    Repeat the command until it ends with exit code 0: each call continues where the last one was stopped. Everything
+    is in OUT, which is all that has to be brought back. See docs/gpu-visit.md.
+
+    Exit codes: 0 done, 1 some steps failed, 2 bad input, 75 time is up.
+
+    Example: microbench run gpu-visit --bundle lps --out visit --max-minutes 9
+    """
+    from microbench.studies.gpu_visit import Visit, conduct, execute, steps_of
+
+    visit = Visit(bundle.resolve(), out.resolve(), tensorrt_python, camvid.resolve() if camvid else None)
+    if only_list:
+        for step in steps_of(visit):
+            click.echo(f"{step.name}: {' '.join(step.command)}")
+        return
+    outcome = conduct(visit, max_minutes, execute, lambda step: click.echo(f"microbench: {step.name}", err=True))
+    for name, exit_code in outcome.failed.items():
+        click.echo(f"microbench: {name} ended with exit code {exit_code}; the next call tries it again.", err=True)
+    if outcome.left:
+        click.echo(f"microbench: time is up; left are {', '.join(outcome.left)}; the same command continues.", err=True)
+        sys.exit(EXIT_TIME_UP)
+    click.echo(f"Bring back: {out}")
+    if outcome.failed:
+        sys.exit(EXIT_ROWS_FAILED)
+
+
 @run.command("all", short_help="Every figure and table, and the report")
 @run_options
 def run_all(**values: Any) -> None:
@@ -234,19 +273,25 @@ def _time(
     results: Path,
     machine: str | None,
     as_json: bool,
+    max_minutes: float | None = None,
     with_report: bool = False,
     **settings: Any,
 ) -> None:
-    """Time the experiments, print their tables, and exit with 1 if some rows failed."""
+    """Time the experiments, print their tables, and exit with 1 if some rows failed, with 75 if time is up before."""
     from microbench.commands.printing import print_experiments
     from microbench.measure.environment import machine_name
     from microbench.measure.store import machine_folder
+    from microbench.runs.time_limit import TimeLimit
     from microbench.studies.run import CEILINGS, Settings, run_experiments
 
     name = machine or machine_name()
     folder = machine_folder(results, name)
+    limit = None if max_minutes is None else TimeLimit(max_minutes)
     with progress_bar(quiet=as_json) as on_progress:
-        records = run_experiments(experiments, Settings(folder, **settings), on_progress)
+        records = run_experiments(experiments, Settings(folder, **settings), on_progress, limit)
+    if limit is not None and limit.rows_left:
+        click.echo(f"microbench: time is up, {limit.rows_left} rows are left; the same command continues.", err=True)
+        sys.exit(EXIT_TIME_UP)
     print_experiments(experiments, records, records.get(CEILINGS, []), folder, title=title, as_json=as_json)
     if with_report:
         from microbench.studies.report import write_report

@@ -11,6 +11,7 @@ from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.runs.runner import Plan, Target, run
 from microbench.runs.settings import Settings, plan_of
+from microbench.runs.time_limit import TimeLimit
 
 __all__ = ["CEILINGS", "Settings", "run_experiments"]
 
@@ -19,6 +20,7 @@ def run_experiments(
     experiments: Sequence[Experiment],
     settings: Settings,
     on_progress: Callable[[str, float], None] = lambda *_: None,
+    limit: TimeLimit | None = None,
 ) -> dict[str, list[Record]]:
     """Time the experiments' workloads; what can be compared is sampled side by side.
 
@@ -26,6 +28,7 @@ def run_experiments(
         experiments: what to time. The roofline's ceilings are added where an experiment of blocks needs them.
         settings: how.
         on_progress: called with what is being done and its share done, 0 to 1.
+        limit: if given, rows that would not end within it are not begun.
 
     Returns:
         The records by the experiment's name.
@@ -43,12 +46,16 @@ def run_experiments(
     ]
     for number, (title, group, plan) in enumerate(plans, start=1):
         stage = f"{title} ({number} of {len(plans)})" if len(plans) > 1 else title
-        _add(records, run(plan, _within(stage, on_progress)))
+        _add(records, run(plan, _within(stage, on_progress), limit))
         for target in plan.targets:
-            while not settings.quick and (further := _further(group, records, target)):
+            while not (settings.quick or _is_up(limit)) and (further := _further(group, records, target)):
                 extended = dataclasses.replace(plan, specs=further, targets=[target], fresh=False)
-                _add(records, run(extended, _within(f"{stage}, further rows", on_progress)))
+                _add(records, run(extended, _within(f"{stage}, further rows", on_progress), limit))
     return records
+
+
+def _is_up(limit: TimeLimit | None) -> bool:
+    return limit is not None and limit.rows_left > 0
 
 
 def _within(stage: str, on_progress: Callable[[str, float], None]) -> Callable[[str, float], None]:

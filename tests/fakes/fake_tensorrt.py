@@ -88,6 +88,8 @@ class FakeTensorRT:
     """What a run takes instead, by the number of the build and the model."""
     load_factor: Callable[[], float] = lambda: 1.0
     """Asked at each load of an engine: how much longer its runs take then."""
+    tactic: str = "fake"
+    """Part of the name of the kernels."""
     kernel: str | None = None
     """What the kernels compute in, whatever was asked for: "fp32", "tf32", "fp16", "bf16" or "int8"."""
     parser_errors: list[str] = field(default_factory=list)
@@ -457,7 +459,7 @@ def make_tensorrt(gpu: SimulatedGpu, version: str) -> FakeTensorRT:
             "LayerType": "CaskConvolution",
             "Inputs": [tensor],
             "Outputs": [tensor],
-            "TacticName": f"sm90_fake_{operands}_{engine.run_ns}",
+            "TacticName": f"sm90_{fake.tactic}_{operands}_{engine.run_ns}",
             "Weights": [1, 2],
             "Metadata": FUSED,
         }

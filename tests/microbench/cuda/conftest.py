@@ -56,6 +56,11 @@ class Machine:
         self.monkeypatch.setattr(probe, "driver_fault", lambda: None)
         return fake
 
+    def remove_onnx(self) -> None:
+        """As on a device that a bundle came to: the stand-ins keep what they have of it."""
+        for name in ("onnx", "onnxruntime.quantization", "onnxruntime.transformers"):
+            self.monkeypatch.setitem(sys.modules, name, None)
+
     def install_nvml(self, **options: Any) -> None:
         self.monkeypatch.setitem(sys.modules, "pynvml", make_pynvml(self.gpu.bus, **options))
 

@@ -12,12 +12,16 @@ import torch
 from fake_tensorrt import VERSIONS, BuildLog, FakeTensorRT
 
 from lpsnet.full_resolution import FullResolutionArgmax
+from microbench.bundle.reader import open_bundle
+from microbench.bundle.writer import BundleWriter
 from microbench.measure.record import Configuration
 from microbench.measure.session import Session, WrongOutputError
 from microbench.measure.timing import ISOLATED, KERNEL_SPAN, TIMINGS
-from microbench.measure.workload import Cost, Workload
+from microbench.measure.workload import Cost, Workload, WorkloadSpec
+from microbench.models.build import build_workload
+from microbench.models.drawn import drawn
 from microbench.models.export import to_onnx
-from microbench.runtimes.forms import to_bfloat16, to_half
+from microbench.runtimes.forms import FORMS, to_bfloat16, to_half
 from microbench.runtimes.tensorrt import TensorRT
 
 V8, V10, V11 = VERSIONS
@@ -253,6 +257,42 @@ def test_an_inspector_that_cannot_be_read_fails_no_row(machine: Any, workload: W
     assert told["layers"] == []
     assert told["reformat_share"] is None
     assert "Error" in told["layers_error"]
+
+
+# On a device without the package onnx
+
+
+@pytest.fixture
+def brought(tmp_path: Path) -> Workload:
+    """A block as a bundle brings it."""
+    built = build_workload("block", lambda: torch.nn.Conv2d(16, 24, 3, padding=1), (1, 16, 12, 12))
+    own, drawing = drawn(built, FORMS)
+    writer = BundleWriter(tmp_path / "bundle")
+    writer.add(WorkloadSpec("sweep", "block", lambda: own), own, whole_network=False, drawing=drawing)
+    writer.finish()
+    bundle = open_bundle(tmp_path / "bundle")
+    return bundle.spec(bundle.manifest.entries[0]).build()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_precision_of_a_bundle_runs_where_onnx_is_not_installed(
+    machine: Any, brought: Workload, version: str
+) -> None:
+    machine.install_all(version)
+    machine.remove_onnx()
+    for precision in (p for p, v in FLAGS if v == version):
+        session = load(brought, precision)
+        assert session.outputs()[0].shape == (1, 24, 12, 12)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8"])
+def test_a_model_that_would_have_to_be_converted_there_says_what_is_missing(
+    machine: Any, brought: Workload, precision: str
+) -> None:
+    machine.install_all(V11)
+    machine.remove_onnx()
+    with pytest.raises(ModuleNotFoundError, match="onnx"):
+        load(dataclasses.replace(brought, forms={}), precision)
 
 
 # Models that TensorRT is known to refuse

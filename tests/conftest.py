@@ -1,7 +1,9 @@
 """What holds for all tests."""
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,9 @@ import pytest
 
 # More threads than cores only get in each other's way, most of all where two workers of pytest-xdist run tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# pytest-benchmark would be disabled by it, here and in each pytest that a test starts.
+os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 _RUNNING = pytest.StashKey["list[pytest.Item]"]()
 """The test that runs now, if any."""
@@ -34,3 +39,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Any:
         return (yield)
     finally:
         running.clear()
+
+
+@pytest.fixture(autouse=True)
+def collections_see_the_tests_own_objects() -> Iterator[None]:
+    """The sampler collects garbage between loads, and torch alone brings half a million objects to look at."""
+    gc.freeze()
+    yield
+    gc.unfreeze()

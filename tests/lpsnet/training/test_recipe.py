@@ -54,7 +54,7 @@ def test_fields_are_changed_as_in_the_file() -> None:
         ("momentum", "1", "momentum must be at least 0 and less than 1, not 1."),
         ("scale_high", "0.1", "scale_high must be at least scale_low, 0.5, not 0.1."),
         ("optimizer", "adam", "optimizer 'adam' is unknown; allowed: sgd, adamw."),
-        ("data_set", "kitti", "data_set 'kitti' is unknown; allowed: camvid, cityscapes, bdd100k, generated."),
+        ("data_set", "kitti", "data_set 'kitti' is unknown; allowed: bdd100k, camvid, cityscapes, generated."),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(field: str, value: str, message: str) -> None:

@@ -245,6 +245,6 @@ def test_a_network_of_a_number_of_classes_that_no_data_set_has_is_refused(camvid
     odd = save(tmp_path / "odd.safetensors", 7)
     told = microbench("predict", odd, camvid / "test", "--out", tmp_path / "out", code=2)
     assert told == (
-        "microbench: weights must have as many classes as data set camvid or cityscapes or bdd100k or generated, "
+        "microbench: weights must have as many classes as data set bdd100k or camvid or cityscapes or generated, "
         "not 7.\n"
     )

@@ -20,8 +20,8 @@ class Architecture:
     Args:
         depth: B, blocks in each of the five stages, at least 1.
         width: C, channels of each of the five stages, at least 1.
-        resolution: R, each path's share of the image's height and width; 0 stands for a path that is absent, as in
-            Table 4. More than 1 upsamples. Fractions, numbers or strings such as "3/4"; a float stands for the nearest
+        resolution: R, each path's share of the image's height and width; 0 means a path that is absent, as in
+            Table 4. More than 1 upsamples. Fractions, numbers or strings such as "3/4"; a float means the nearest
             fraction with a denominator of at most 1000.
 
     Raises:

@@ -30,7 +30,7 @@ def overlaid(image: Tensor, class_map: Tensor, classes: ClassSet) -> Tensor:
     Args:
         image: uint8, (3, H, W), RGB.
         class_map: uint8, (H, W).
-        classes: what the indices stand for.
+        classes: the meaning of the indices.
 
     Returns:
         uint8, (3, H, W), RGB.

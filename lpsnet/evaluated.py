@@ -29,7 +29,7 @@ class Evaluation:
     Attributes:
         data_set: its name.
         split: "train", "val" or "test".
-        classes: what the indices stand for; C of them.
+        classes: the meaning of the indices; C of them.
         images: the names of the n images.
         counts: one confusion matrix an image, (n, C, C): rows are the truth's classes, columns the prediction's.
         origin: what predicted it, e.g. weights, runtime and precision.
@@ -53,7 +53,7 @@ class Evaluation:
         return tuple(self.classes.names[index] for index in self.confusion.absent)
 
     def as_json(self) -> dict[str, Any]:
-        """All but the per-image matrices in JSON's types; None stands for a value that is not defined."""
+        """All but the per-image matrices in JSON's types; None for a value that is not defined."""
         confusion = self.confusion
         return {
             "data_set": self.data_set,

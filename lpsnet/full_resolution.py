@@ -10,7 +10,7 @@ class FullResolutionArgmax(nn.Module):
     """A network, the bilinear upsampling of its scores to the image's size, and the best class of each pixel.
 
     The paper's latencies (arXiv 2207.13600, Tables 2 to 4) end at the score maps. A latency of this module follows
-    another protocol and never stands in one column with them.
+    another protocol and is never in one column with them.
 
     Shapes: from an image (N, 3, H, W) to classes (N, H, W), 8-bit unsigned integers.
 

@@ -42,7 +42,7 @@ def draw_panel(rows: Sequence[PanelRow], classes: ClassSet) -> Image.Image:
 
     Args:
         rows: at least one.
-        classes: what the indices stand for, and their colours.
+        classes: the meaning of the indices, and their colours.
 
     Returns:
         A picture, to be saved as PNG: 1960 pixels wide, every tile 480.

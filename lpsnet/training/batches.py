@@ -1,4 +1,4 @@
-"""Which images make up which batch. It follows from seed and step alone, so that a resumed run goes on exactly."""
+"""Which images make up which batch. It follows from seed and step alone, so that a resumed run continues exactly."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training run needs to go on as if it had never been stopped."""
+"""Checkpoints: all that a training run needs to continue as if it had never been stopped."""
 
 import io
 from pathlib import Path
@@ -48,7 +48,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
 
 
 def identity_of(design: Any, recipe: Recipe, seed: int, images: int) -> dict[str, Any]:
-    """What makes a run the run that it is, as plain values."""
+    """The arguments that define a run, as plain values: a checkpoint of other ones is refused."""
     return {"network": repr(design), "recipe": recipe.as_yaml(), "seed": seed, "number of training images": images}
 
 

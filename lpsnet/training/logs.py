@@ -1,4 +1,4 @@
-"""What a run tells about itself on its way."""
+"""The log of a training run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,7 @@ def training_log(folder: Path, batch_size: int) -> TrainingLog:
     starts = sorted(parts)
     for start, end in zip(starts, [*starts[1:], None], strict=True):
         part = parts[start].sort_values("step")
-        # A part that was killed may reach beyond the checkpoint that the next one goes on from.
+        # A part that was killed may reach beyond the checkpoint from which the next one continues.
         kept.append(part if end is None else part[part["step"] <= end])
         if len(kept[-1]):
             last = kept[-1].iloc[-1]
@@ -70,7 +70,7 @@ class Logs:
 
     Args:
         folder: of the run.
-        step: at which the run starts or goes on.
+        step: at which the run starts or continues.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -81,7 +81,7 @@ class Logs:
         """Add a line.
 
         Args:
-            progress: what it tells.
+            progress: the values of the line.
             measured: whether the mean IoU is of this very step.
         """
         values = {"loss": progress.loss, "images_per_s": progress.images_per_s}

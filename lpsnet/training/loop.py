@@ -46,7 +46,7 @@ def train(
     seed: int = 0,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Path:
-    """Train a network, or go on where an earlier call with the same arguments was stopped.
+    """Train a network, or continue where an earlier call with the same arguments was stopped.
 
     A step's batch and its augmentation follow from the seed and the step's number alone, so that a run that was killed
     and resumed ends at the weights of one that was not, on the same machine.

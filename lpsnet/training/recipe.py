@@ -20,7 +20,7 @@ RECIPES = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained. Every field stands in the YAML file; none has a default.
+    """How a network is trained. Every field is in the YAML file; none has a default.
 
     Attributes:
         data_set: one of `lpsnet.data.NAMES`.
@@ -150,7 +150,7 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 
 def _value(text: Any) -> Any:
-    """A value as YAML reads it; but "1e-3" is a number, which YAML 1.1 takes for a text."""
+    """A value as YAML reads it, except that "1e-3" is a number here, where YAML 1.1 reads a string."""
     try:
         value = yaml.safe_load(text) if isinstance(text, str) else text
     except yaml.YAMLError as error:

@@ -30,15 +30,14 @@ class Match:
 
     def sentence(self, target_ms: float) -> str:
         """The outcome in words."""
+        difference = f"{abs(self.deviation):.1%} {'slower' if self.deviation > 0 else 'faster'}"
+        take = f"take c={self.width}, {difference} than the target of {target_ms:.4g} ms"
         if self.met:
-            return f"c={self.width} meets {target_ms:.4g} ms within {TOLERANCE:.0%} ({self.deviation:+.1%})"
+            return f"{take}, which is within {TOLERANCE:.0%}"
         if self.straddled_by:
             low, high = self.straddled_by
-            return (
-                f"no integer c meets {target_ms:.4g} ms: c={low} is faster and c={high} slower; "
-                f"c={self.width} is nearest ({self.deviation:+.1%})"
-            )
-        return f"c={self.width} is nearest to {target_ms:.4g} ms of {MAX_CANDIDATES} candidates ({self.deviation:+.1%})"
+            return f"{take}: no timed c comes closer, as latency jumps past the target between c={low} and c={high}"
+        return f"{take}: the closest of {MAX_CANDIDATES} candidates"
 
 
 def next_width(latency_ms: Mapping[int, float], target_ms: float, first: int) -> int | None:

@@ -19,7 +19,7 @@ from microbench.models.export import to_onnx
 _SEED = 20220727
 
 _INPUTS: weakref.WeakValueDictionary[tuple[int, ...], NDArray[np.float32]] = weakref.WeakValueDictionary()
-"""By shape: the networks of a table read the same image, which is held once."""
+"""By shape: the networks of a table read the same image, which is kept in memory once."""
 
 
 def build_workload(

@@ -1,4 +1,4 @@
-"""Measured accuracy: the evaluations of trained networks that lie in the results, and how tables show them."""
+"""Measured accuracy: reads the evaluations of trained networks from the results, and formats them for tables."""
 
 from __future__ import annotations
 
@@ -57,12 +57,16 @@ class Accuracy:
 
 
 def network_name(table: str, row: str) -> str:
-    """What the results call the network of a table's row."""
+    """The name in the results of the network of a table's row.
+
+    >>> network_name("table2", "ghost")
+    'table2-ghost'
+    """
     return f"{table}-{row}"
 
 
 def read_accuracies(results: Path, table: str, rows: Iterable[str]) -> dict[str, Accuracy]:
-    """What is known of a table's networks by one recipe: by the one that trained most of them, then longest.
+    """Read the accuracy of a table's networks: by the recipe that trained most of them, and of several the longest.
 
     Args:
         results: the folder of all results.
@@ -107,7 +111,7 @@ def _read(folder: Path) -> Accuracy | None:
 
 
 def miou_heading(accuracies: Mapping[str, Accuracy]) -> str:
-    """The measured mIoU's column: says on what; without a trained network it stays empty."""
+    """The heading of the measured mIoU's column, with the data set; the column is empty without a trained network."""
     if not accuracies:
         return "mIoU % (not trained)"
     evaluation = next(iter(accuracies.values())).evaluations[0]
@@ -115,7 +119,7 @@ def miou_heading(accuracies: Mapping[str, Accuracy]) -> str:
 
 
 def accuracy_sentence(accuracies: Sequence[Accuracy]) -> str:
-    """What networks of one recipe were trained by, and how well they do: of several, the range."""
+    """How networks of one recipe were trained, and their mIoU; of several networks the range."""
     evaluation, training = accuracies[0].evaluations[0], accuracies[0].trainings[0]
     minutes = [t["training_s"] / 60 for accuracy in accuracies for t in accuracy.trainings]
     by_seeds = sorted({accuracy.seeds for accuracy in accuracies})

@@ -17,7 +17,7 @@ BASELINE = "none"
 
 @dataclass(frozen=True)
 class AddedLatency:
-    """What an interaction takes beyond the network without one, in one configuration."""
+    """How much longer the network takes with an interaction than without one, in one configuration."""
 
     interaction: str
     target: str
@@ -45,7 +45,7 @@ class AddedLatency:
 
 
 def added_latency(records: Sequence[Record]) -> list[AddedLatency]:
-    """Of every measured interaction whose configuration has a measured baseline."""
+    """One for every measured interaction whose configuration has a measured baseline."""
     baselines = {
         record.configuration: record
         for record in records

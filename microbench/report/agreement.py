@@ -18,7 +18,7 @@ from microbench.report.published import published
 
 @dataclass(frozen=True)
 class Agreement:
-    """How the steps' latencies on this device go with the published ones."""
+    """How well the steps' latencies on this device agree with the published ones."""
 
     target: str
     steps: int
@@ -53,7 +53,7 @@ def agreements(records: Sequence[Record]) -> list[Agreement]:
 
 
 def step_measurements(records: Sequence[Record]) -> dict[str, dict[int, Measurement]]:
-    """The measurement to the score maps by step, for each configuration in words."""
+    """Measurements of the networks up to their score maps, by step, for each configuration."""
     found: dict[str, dict[int, Measurement]] = {}
     for record in records:
         if record.measurement is not None and record.axes["protocol"] == "scores":

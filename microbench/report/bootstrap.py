@@ -1,4 +1,4 @@
-"""Latencies as they might have come out: a bootstrap over what was drawn independently, the same for all rows of a run.
+"""A bootstrap of latencies over what was drawn independently, with the same draws for all rows of a run.
 
 Rows of one run were sampled side by side, generation by generation: what disturbed one disturbed the others. So a
 generation that is drawn twice counts twice for every row that was timed in it, and what is compared within a resample

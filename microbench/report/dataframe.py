@@ -1,4 +1,4 @@
-"""Records as a pandas frame: one line a row, one column a value."""
+"""Records as a pandas DataFrame: one line for each row, one column for each value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How figures and tables name what a row was run in."""
+"""The names of runtime, precision, device and threads in figures and tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ TARGET_COLUMNS = ["runtime", "precision", "device", "threads", "timing", "l2"]
 
 
 def target_label(values: Sequence[object]) -> str:
-    """How a figure names the values of `TARGET_COLUMNS`, e.g. "onnxruntime fp32, 1 thread"."""
+    """The label for values of `TARGET_COLUMNS`.
+
+    >>> target_label(["onnxruntime", "fp32", "cpu", 1, "end_to_end", "hot"])
+    'onnxruntime fp32, 1 thread'
+    """
     runtime, precision, device, threads, timing, l2 = values
     if device == "cpu":
         return f"{runtime} {precision}, {threads} thread{'s' if threads != 1 else ''}"
@@ -21,5 +25,5 @@ def target_label(values: Sequence[object]) -> str:
 
 
 def configuration_label(configuration: Configuration) -> str:
-    """The same of a record's configuration."""
+    """The same label for a record's configuration."""
     return target_label([getattr(configuration, column) for column in TARGET_COLUMNS])

@@ -91,7 +91,7 @@ def paired_latency_ratio(pairs: Sequence[tuple[Samples, Samples]], loads: int) -
 
 
 def log_error(interval: Interval, degrees_of_freedom: int) -> float:
-    """The standard error of a ratio's logarithm that its 95% interval amounts to."""
+    """The standard error of a ratio's logarithm, from its 95% interval."""
     reach = math.log(interval.high / interval.low) / 2
     return reach / student_t_975(degrees_of_freedom)
 

@@ -49,7 +49,7 @@ def share_text(share: float) -> str:
 
 @dataclass(frozen=True)
 class Roof:
-    """What one device and runtime reach at best."""
+    """The highest rates that were measured on one device and runtime."""
 
     product_mmacs_per_ms: float
     """Of a matrix product."""
@@ -62,7 +62,7 @@ class Roof:
 
 
 def roofs_of(ceilings: pd.DataFrame) -> dict[tuple[object, ...], Roof]:
-    """The roof for each of what the ceilings were run in, as far as both were measured."""
+    """The roof of each configuration in which both ceilings were measured."""
     roofs = {target: _roof(group) for target, group in measured_by_target(ceilings)}
     return {target: roof for target, roof in roofs.items() if roof is not None}
 
@@ -74,7 +74,7 @@ def intensity_mmacs_per_byte(row: pd.Series) -> float:
 
 
 def measured_by_target(data: pd.DataFrame) -> list[tuple[tuple[object, ...], pd.DataFrame]]:
-    """The measured rows, by what they were run in."""
+    """The measured rows, by their configuration."""
     if data.empty:
         return []
     return [(tuple(target), group) for target, group in measured(data).groupby(TARGET_COLUMNS, sort=False)]

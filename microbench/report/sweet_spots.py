@@ -42,7 +42,7 @@ _NORMAL_975 = 1.96
 
 @dataclass(frozen=True)
 class ChangePoint:
-    """Two neighbouring widths between which latency leaves the course that the arithmetic would set."""
+    """Two neighbouring widths between which latency changes otherwise than the arithmetic does."""
 
     last_width: int
     next_width: int
@@ -203,7 +203,7 @@ def sweet_spots(widths: Sequence[int], macs: Values, low_ms: Values, high_ms: Va
 def change_points(
     widths: Sequence[int], macs: Values, latency_ms: Values, low_ms: Values, high_ms: Values
 ) -> tuple[ChangePoint, ...]:
-    """The cliffs and drops between neighbouring widths, where the confidence intervals bear them out.
+    """The cliffs and drops between neighbouring widths, where the confidence intervals show them.
 
     Latency that follows the bytes moved grows slower than the MACs, latency that follows the arithmetic as fast: only
     a step of the hardware or of the library (a vector or tile that is opened for one more channel) makes it grow
@@ -226,7 +226,7 @@ def change_points(
 
 
 def cliff_period(widths: Sequence[int], latency_ms: Values, low_ms: Values, high_ms: Values) -> Period | None:
-    """The number of channels in whose multiples the cliffs return, or None where none stands out.
+    """The number of channels in whose multiples the cliffs return, or None if no period is clear.
 
     From each width to the next, latency grows by some elasticity (the change of its logarithm by that of the width's):
     1 if it follows the bytes, 2 if it follows the arithmetic. A regression of the elasticities on the logarithm of
@@ -268,29 +268,26 @@ def _regression(features: Values, values: Values, errors: Values) -> tuple[float
 
 
 def describe(curve: WidthCurve) -> str:
-    """The findings of a curve in one sentence."""
-    parts = [
-        f"sweet spots {_list(curve.sweet_spots)}",
-        f"free-width frontier {_list(curve.frontier)}",
-        f"cliffs {_steps(curve, 'cliff')}",
-        f"faster although wider {_steps(curve, 'drop')}",
-        _describe_period(curve.period),
-    ]
+    """The findings of a curve in one sentence: what to take, what to avoid, and what that costs."""
+    cliffs = [point for point in curve.change_points if point.kind == "cliff"]
+    drops = [point for point in curve.change_points if point.kind == "drop"]
+    parts = [f"take {_list(curve.sweet_spots)} channels (sweet spots)" if curve.sweet_spots else "no sweet spot"]
+    if cliffs:
+        steps = ", ".join(f"{point.next_width} (+{point.jump:.0%} over {point.last_width})" for point in cliffs)
+        parts.append(f"avoid {steps}, past a cliff: slower by so much than more arithmetic explains")
+    parts += [f"{point.next_width} is wider than {point.last_width} and {-point.jump:.0%} faster" for point in drops]
+    parts.append(f"no wider width is as fast as {_list(curve.frontier)}")
+    parts.append(_describe_period(curve.period))
     return f"{curve.label}: " + "; ".join(parts) + "."
 
 
-def _steps(curve: WidthCurve, kind: str) -> str:
-    points = [point for point in curve.change_points if point.kind == kind]
-    return ", ".join(f"{point.last_width}->{point.next_width} ({point.jump:+.0%})" for point in points) or "none"
-
-
 def _list(widths: Sequence[int]) -> str:
-    return ", ".join(map(str, widths)) or "none"
+    return ", ".join(map(str, widths))
 
 
 def _describe_period(period: Period | None) -> str:
     if period is None:
-        return "no period of the cliffs stands out"
+        return "no clear period of the cliffs"
     power = period.channels & (period.channels - 1) == 0
     verdict = "as the paper's 2^n rule says" if power else "against the paper's 2^n rule"
     return (

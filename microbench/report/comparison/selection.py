@@ -1,4 +1,4 @@
-"""Sets of records as a user names them: a records file or a machine's folder, and which of its rows."""
+"""Read the sets of records that a user names: a file or a machine's folder, and optionally which of its rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHOICE = "@"
 
 @dataclass(frozen=True)
 class RecordSelection:
-    """The latest record of each row, under a name that tells it from the other sets."""
+    """The latest record of each row, under a name that differs from those of the other sets."""
 
     label: str
     records: tuple[Record, ...]
@@ -25,7 +25,7 @@ def read_selections(texts: Sequence[str]) -> tuple[RecordSelection, ...]:
     """The sets that a user names, each a .jsonl file or a folder of them.
 
     Args:
-        texts: paths; behind an "@" may stand which runtime, precision or both are meant, as in
+        texts: paths, each optionally followed by "@" and a runtime, a precision or both, as in
             "results/phone@openvino:bf16".
 
     Raises:
@@ -57,11 +57,11 @@ def _read(path: Path) -> list[Record]:
 def _chosen(records: Sequence[Record], path: Path, choice: Sequence[str]) -> tuple[Record, ...]:
     left = list(records)
     for word in choice:
-        held = {value for record in left for value in _words(record)}
+        known = {value for record in left for value in _words(record)}
         left = [record for record in left if word in _words(record)]
         if not left:
             raise InputError(
-                f"records {str(path)!r} hold no runtime or precision {word!r}; they hold: {', '.join(sorted(held))}."
+                f"records {str(path)!r} hold no runtime or precision {word!r}; they hold: {', '.join(sorted(known))}."
             )
     return tuple(left)
 
@@ -76,6 +76,6 @@ def _labels(paths: Sequence[Path], choices: Sequence[Sequence[str]]) -> list[str
     if len({len(path.parts) for path in paths}) == 1:
         places = [values for values in zip(*(path.parts for path in paths), strict=True) if len(set(values)) > 1]
         names = ["/".join(values[index] for values in places) for index in range(len(paths))]
-    told = [" ".join([name, *choice]).strip() for name, choice in zip(names, choices, strict=True)]
-    labels = [label or str(path) for label, path in zip(told, paths, strict=True)]
+    names = [" ".join([name, *choice]).strip() for name, choice in zip(names, choices, strict=True)]
+    labels = [label or str(path) for label, path in zip(names, paths, strict=True)]
     return [f"{label} ({index + 1})" if labels.count(label) > 1 else label for index, label in enumerate(labels)]

@@ -1,4 +1,4 @@
-"""What stands on the page, before it is HTML."""
+"""The content of the report, before it is HTML."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RowQuality:
     loads: tuple[int, int]
     """How often the model was loaded anew: of the row with the fewest, and of the one with the most."""
     peak_resident_bytes: int | None
-    """The most memory that the measuring process held; None of rows that were measured before it was recorded."""
+    """The most memory that the measuring process used; None for rows that were measured before it was recorded."""
 
     @staticmethod
     def of(records: Sequence[Record]) -> RowQuality | None:
@@ -74,7 +74,7 @@ class Section:
 
 @dataclass(frozen=True)
 class MachineReport:
-    """All that is shown of one machine."""
+    """The part of the report that is about one machine."""
 
     name: str
     targets: tuple[TargetVerdicts, ...]
@@ -104,7 +104,7 @@ class MachineReport:
 
 @dataclass(frozen=True)
 class Report:
-    """The report."""
+    """The whole report: one machine, or several side by side."""
 
     machines: tuple[MachineReport, ...]
 

@@ -1,4 +1,4 @@
-"""Tables for people: rounded to what the intervals bear, units in the headings, flags in words."""
+"""Tables of single blocks and of ceilings: rounded, with units in the headings and remarks in words."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def ceiling_table(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _is_of_a_gpu(data: pd.DataFrame, column: str) -> bool:
-    """Whether the column says something of a GPU's rows that no table may leave out."""
+    """Whether the column says how a GPU's rows were timed, which no table may leave out."""
     return column in _GPU_COLUMNS and bool((data["device"] != "cpu").any())
 
 

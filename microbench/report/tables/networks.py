@@ -1,4 +1,4 @@
-"""What the tables of whole networks have in common."""
+"""Columns that all tables of whole networks have."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ RUN_IN = "run in"
 
 
 def target_of(record: Record) -> str:
-    """How a table names what the record was run in."""
+    """The record's configuration as a table names it."""
     return configuration_label(record.configuration)
 
 
 def network_table(lines: Sequence[Mapping[str, str]]) -> pd.DataFrame:
-    """The table of these lines; where all rows were run in the same, the heading of the latency says in what."""
+    """The table of these lines; if all have one configuration, it goes into the latency's heading."""
     table = pd.DataFrame(lines)
     if len(table) and len(table[RUN_IN].unique()) == 1:
         target = table[RUN_IN].iloc[0]

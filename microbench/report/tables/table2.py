@@ -1,4 +1,4 @@
-"""Table 2 for people: measured columns, and the paper's own beside them."""
+"""Table 2: measured columns, and the paper's own beside them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def table2(rows: Sequence[ModeRow], accuracies: Mapping[str, Accuracy]) -> tuple
     """The table, and the notes under it.
 
     The networks of the paper's widths are those that are trained; `accuracies` has them by their block.
-    The paper's columns stand with the paper's widths and image size alone: its networks have these, and no other.
+    The paper's columns are filled for the paper's widths and image size alone, which its networks have.
     """
     paper = {str(row["block"]): row for row in published("table2").to_dict("records")}
     lines = []

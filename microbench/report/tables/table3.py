@@ -1,4 +1,4 @@
-"""Table 3 for people, and what each interaction adds to the latency."""
+"""Table 3: the interactions, with what each adds to the latency."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from microbench.report.tables.networks import (
 def table3(
     records: Sequence[Record], added: Sequence[AddedLatency], accuracies: Mapping[str, Accuracy]
 ) -> pd.DataFrame:
-    """One line an interaction, whose accuracy goes by its name; the paper's columns last but for the remarks."""
+    """One line an interaction, with the paper's columns last but for the remarks."""
     paper = {str(row["interaction"]): row for row in published("table3").to_dict("records")}
     by_place = {(row.interaction, row.target): row for row in added}
     lines = []

@@ -1,4 +1,4 @@
-"""Table 4 for people, and how far its order and its growth agree with the published latencies."""
+"""Table 4: the steps of the family, with the published columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thing that a principle says of a device, compared with records."""
+"""One claim of a principle, compared with records."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def judge_first(comparisons: Sequence[RivalComparison]) -> Judgement:
 
 
 def deciding(comparisons: Sequence[RivalComparison], judgement: Judgement) -> RivalComparison:
-    """The comparison that the judgement hangs on: the closest rival, or the one that is furthest ahead.
+    """The comparison that decides the judgement: with the closest rival, or with the one that is furthest ahead.
 
     Raises:
         ValueError: there are no comparisons.

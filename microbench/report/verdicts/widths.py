@@ -47,8 +47,8 @@ def judge_widths(
         return not_measured("widths", PRINCIPLE, "Figure 5 is not measured here", missing)
     claims = [_claim(panel) for panel in found]
     reason = summary_reason(claims)
-    told = [f"{panel.label}: {claim.reason.message}" for panel, claim in zip(found, claims, strict=True)]
-    reason = replace(reason, message=". ".join(told))
+    by_panel = [f"{panel.label}: {claim.reason.message}" for panel, claim in zip(found, claims, strict=True)]
+    reason = replace(reason, message=". ".join(by_panel))
     advice = _advice(found)
     costs = {one.cost for one in advice}
     past = dict.fromkeys(text for panel in found for text in panel.past_cliffs() if text not in costs)

@@ -77,10 +77,10 @@ def test_a_target_below_the_narrowest_network_is_told() -> None:
     assert outcome.width == 1
     assert not outcome.met
     assert outcome.straddled_by is None
-    assert "c=1 is nearest" in outcome.sentence(0.5)
+    assert "take c=1, " in outcome.sentence(0.5)
     assert len(timed) <= MAX_CANDIDATES
 
 
 def test_the_sentence_names_the_neighbours_that_straddle_the_target() -> None:
     sentence = Match(8, -0.05, met=False, straddled_by=(8, 9)).sentence(254.9)
-    assert "c=8 is faster and c=9 slower" in sentence
+    assert "between c=8 and c=9" in sentence

@@ -12,19 +12,19 @@ from microbench.measure.workload import WorkloadSpec
 from microbench.runs.runner import Target
 
 
-def _block_and_width(spec: WorkloadSpec) -> str:
-    return f"{spec.axes['block']}-c{spec.axes['width']}"
+def _block_width_and_depth(spec: WorkloadSpec) -> str:
+    return f"{spec.axes['block']}-c{spec.axes['width']}-depth{spec.axes['depth']}"
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("spec", Figure4().specs(), ids=_block_and_width)
+@pytest.mark.parametrize("spec", Figure4().specs(), ids=_block_width_and_depth)
 def bench_figure4(spec: WorkloadSpec, target: Target, time_workload: Callable[[WorkloadSpec, Target], None]) -> None:
     """Standard or depthwise separable convolution."""
     time_workload(spec, target)
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("spec", Figure5().specs(), ids=_block_and_width)
+@pytest.mark.parametrize("spec", Figure5().specs(), ids=_block_width_and_depth)
 def bench_figure5(spec: WorkloadSpec, target: Target, time_workload: Callable[[WorkloadSpec, Target], None]) -> None:
     """One channel width."""
     time_workload(spec, target)

@@ -12,6 +12,7 @@ from microbench.measure.interval import Interval
 from microbench.measure.noise import Diagnostics
 from microbench.measure.session import Reading
 from microbench.measure.statistics import Samples, median_interval, p99
+from microbench.measure.undisturbed import undisturbed, undisturbed_interval
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def independent_samples(generations: Sequence[Generation]) -> list[Samples]:
     interval is wider than it had to be, as three units have Student's t of 4.3 and ten have 2.3; the other mistake
     would be an interval that the next build falls out of.
 
-    See also `latency_interval`.
+    See also `undisturbed_latency`.
     """
     if any(generation.build is None for generation in generations):
         return [generation.latencies_ms() for generation in generations]
@@ -51,8 +52,21 @@ def independent_samples(generations: Sequence[Generation]) -> list[Samples]:
     return [np.concatenate(samples) for samples in by_build.values()]
 
 
-def latency_interval(generations: Sequence[Generation]) -> Interval:
-    """The latency in milliseconds with its 95% interval: over builds where these differ by chance, else over loads.
+def undisturbed_latency(generations: Sequence[Generation]) -> Interval:
+    """The undisturbed latency in milliseconds with its 95% interval, over builds or loads as `typical_latency`.
+
+    Of several builds it is the geometric mean of each one's own.
+    """
+    by_build: dict[Optional[int], list[Samples]] = {}
+    for generation in generations:
+        by_build.setdefault(generation.build, []).append(generation.latencies_ms())
+    if len(by_build) > 1 and generations[0].build is not None:
+        return interval_over_builds([np.array([undisturbed(loads)]) for loads in by_build.values()])
+    return undisturbed_interval([generation.latencies_ms() for generation in generations])
+
+
+def typical_latency(generations: Sequence[Generation]) -> Interval:
+    """The median latency in milliseconds with its 95% interval: over builds if these differ by chance, else over loads.
 
     Of a single build nothing is known of the next: its interval is over its loads, and is that build's alone.
     """
@@ -77,10 +91,10 @@ def components_of(generations: Sequence[Generation]) -> SpreadComponents:
 class Measurement:
     """The latency of one row, its 95% confidence interval, and all that it rests on."""
 
-    latency_ms: float
-    """Median over all samples or, where there are builds, geometric mean of the builds' medians."""
-    latency_ci_low_ms: float
-    latency_ci_high_ms: float
+    undisturbed: Interval
+    """Milliseconds of one run when the device is left alone; see `microbench.measure.undisturbed`."""
+    typical: Interval
+    """Milliseconds: the median over all samples, whatever disturbed them, or the geometric mean of the builds'."""
     cpu_ms: float
     """Median CPU time of one run, host side."""
     latency_p99_ms: Optional[float]
@@ -88,7 +102,7 @@ class Measurement:
     samples: int
     loads: int
     converged: bool
-    """Whether the interval came within the policy's target before the time budget ended."""
+    """Whether the undisturbed latency's interval came within the policy's target before the time budget ended."""
     ci_target: float
     """The relative half width that was asked for."""
     clock: str
@@ -98,6 +112,26 @@ class Measurement:
     generations: tuple[Generation, ...]
     builds: Optional[tuple[Mapping[str, Any], ...]] = None
     """What the runtime made of the model in each build, as JSON values; None where it does not tell."""
+
+    @property
+    def latency_ms(self) -> float:
+        """The undisturbed latency: what tables, efficiency, comparisons and verdicts use."""
+        return self.undisturbed.estimate
+
+    @property
+    def latency_ci_low_ms(self) -> float:
+        """The lower bound of its 95% interval."""
+        return self.undisturbed.low
+
+    @property
+    def latency_ci_high_ms(self) -> float:
+        """The upper bound of its 95% interval."""
+        return self.undisturbed.high
+
+    @property
+    def disturbance(self) -> float:
+        """By which share the typical latency is above the undisturbed one."""
+        return self.typical.estimate / self.undisturbed.estimate - 1
 
     @property
     def noisy(self) -> bool:
@@ -116,17 +150,16 @@ def summarize(
     """Make a row's measurement of its generations, and of what the runtime says of its builds."""
     latencies = independent_samples(generations)
     readings = [reading for generation in generations for reading in generation.readings]
-    interval = latency_interval(generations)
+    left_alone = undisturbed_latency(generations)
     by_device = readings[0].device_ns is not None
     return Measurement(
-        latency_ms=interval.estimate,
-        latency_ci_low_ms=interval.low,
-        latency_ci_high_ms=interval.high,
+        undisturbed=left_alone,
+        typical=typical_latency(generations),
         cpu_ms=float(np.median([r.cpu_ns / r.runs / 1e6 for r in readings])),
         latency_p99_ms=p99(np.concatenate(latencies)) if all(r.runs == 1 for r in readings) else None,
         samples=len(readings),
         loads=len({generation.load for generation in generations}),
-        converged=is_precise(interval, ci_target),
+        converged=is_precise(left_alone, ci_target),
         ci_target=ci_target,
         clock="device" if by_device else "wall",
         diagnostics=diagnostics,

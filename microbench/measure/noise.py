@@ -35,6 +35,17 @@ MAX_SPREAD = 0.05
 """Above this, one load of the same model, or one moment, differs from the next by more than a comparison can bear."""
 
 
+SPREAD = "spread"
+"""The first word of the reason that a row's generations differ."""
+
+
+def spread_reasons(spread_between_generations: float) -> list[str]:
+    """The reason why a row whose generations differ by so much is noisy; empty if it is not."""
+    if spread_between_generations <= MAX_SPREAD:
+        return []
+    return [f"{SPREAD} {spread_between_generations:.0%}"]
+
+
 def involuntary_switches() -> int:
     """Involuntary context switches of this thread so far; of the process where the system counts no threads; else 0."""
     if resource is None:
@@ -103,7 +114,7 @@ class Diagnostics:
     wall_over_cpu: float
     """Median wall clock over median CPU time; about 1 for a single-threaded row on a quiet core."""
     spread_between_generations: float
-    """Relative standard deviation of the medians of the row's generations."""
+    """Relative standard deviation of the lower quartiles of the row's generations."""
     pressure_share: Optional[float]
     """Share of the row's time during which some task of the machine waited for a core (PSI)."""
     steal_share: Optional[float]
@@ -129,8 +140,7 @@ class Diagnostics:
             by_device: whether the row was timed by a device's clock, which the host's pauses do not reach.
         """
         found = [] if by_device else self._host_reasons(single_threaded=single_threaded)
-        if self.spread_between_generations > MAX_SPREAD:
-            found.append(f"spread {self.spread_between_generations:.0%}")
+        found += spread_reasons(self.spread_between_generations)
         if self.sm_clock_mhz and self.max_sm_clock_mhz and self.sm_clock_mhz < MIN_CLOCK_SHARE * self.max_sm_clock_mhz:
             found.append(f"SM clock {self.sm_clock_mhz:.0f} of {self.max_sm_clock_mhz} MHz")
         if self.throttled_windows:

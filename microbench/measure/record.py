@@ -8,14 +8,27 @@ from typing import Any, Mapping, Optional
 
 from microbench.measure.environment import Environment
 from microbench.measure.gpu import Gpu
-from microbench.measure.measurement import Generation, Measurement, components_of
-from microbench.measure.noise import Diagnostics
+from microbench.measure.interval import Interval
+from microbench.measure.measurement import (
+    Generation,
+    Measurement,
+    components_of,
+    is_precise,
+    typical_latency,
+    undisturbed_latency,
+)
+from microbench.measure.noise import SPREAD, Diagnostics, spread_reasons
 from microbench.measure.session import Reading
+from microbench.measure.statistics import spread
 from microbench.measure.timing import END_TO_END, HOT
 from microbench.measure.workload import Axis, Cost
 
-SCHEMA = 1
-"""Raised when a line of a records file changes its meaning. What is added later is optional, and has a default."""
+SCHEMA = 2
+"""Raised when a line of a records file changes its meaning. What is added later is optional, and has a default.
+
+1: one latency, the median of all windows. 2: an undisturbed and a typical one. Lines of schema 1 are still read: both
+latencies are computed from their windows.
+"""
 
 _COLUMNS = ("runs", "wall_ns", "cpu_ns", "preemptions", "device_ns")
 _GPU_COLUMNS = ("sm_clock_mhz", "throttling")
@@ -87,6 +100,9 @@ def _measured_columns(measurement: Optional[Measurement]) -> dict[str, Any]:
         "latency_ms": m.latency_ms if m else None,
         "latency_ci_low_ms": m.latency_ci_low_ms if m else None,
         "latency_ci_high_ms": m.latency_ci_high_ms if m else None,
+        "typical_ms": m.typical.estimate if m else None,
+        "typical_ci_low_ms": m.typical.low if m else None,
+        "typical_ci_high_ms": m.typical.high if m else None,
         "latency_p99_ms": m.latency_p99_ms if m else None,
         "cpu_ms": m.cpu_ms if m else None,
         "clock": m.clock if m else None,
@@ -99,6 +115,7 @@ def _measured_columns(measurement: Optional[Measurement]) -> dict[str, Any]:
         "spread_of_windows": components.windows if components else None,
         "sm_clock_mhz": m.diagnostics.sm_clock_mhz if m else None,
         "throttled_windows": m.diagnostics.throttled_windows if m else None,
+        "peak_resident_bytes": m.diagnostics.peak_resident_bytes if m else None,
         "converged": m.converged if m else False,
         "noisy": m.noisy if m else False,
         "noise_reasons": list(m.noise_reasons) if m else [],
@@ -143,8 +160,9 @@ def from_json(document: Mapping[str, Any]) -> Record:
         KeyError, TypeError, ValueError: the document is not a record of this schema.
     """
     fields = dict(document)
-    if fields.pop("schema") != SCHEMA:
-        raise ValueError(f"schema {document['schema']!r} is not {SCHEMA}")
+    schema = fields.pop("schema")
+    if schema not in (1, SCHEMA):
+        raise ValueError(f"schema {schema!r} is neither 1 nor {SCHEMA}")
     environment = dict(fields["environment"])
     environment["cpu_flags"] = tuple(environment["cpu_flags"])
     if environment.get("gpu") is not None:
@@ -152,7 +170,8 @@ def from_json(document: Mapping[str, Any]) -> Record:
     fields["environment"] = Environment(**environment)
     fields["configuration"] = Configuration(**fields["configuration"])
     fields["cost"] = None if fields["cost"] is None else Cost(**fields["cost"])
-    fields["measurement"] = None if fields["measurement"] is None else _measurement_from_json(fields["measurement"])
+    if fields["measurement"] is not None:
+        fields["measurement"] = _measurement_from_json(fields["measurement"], schema)
     return Record(**fields)
 
 
@@ -177,11 +196,28 @@ def _generation_from_json(columns: Mapping[str, Any]) -> Generation:
     return Generation(columns["index"], columns["load"], readings, columns.get("build"))
 
 
-def _measurement_from_json(document: Mapping[str, Any]) -> Measurement:
+def _measurement_from_json(document: Mapping[str, Any], schema: int) -> Measurement:
     fields = dict(document)
     fields["diagnostics"] = Diagnostics(**fields["diagnostics"])
     fields["noise_reasons"] = tuple(fields["noise_reasons"])
     fields["generations"] = tuple(_generation_from_json(columns) for columns in fields["generations"])
     if fields.get("builds") is not None:
         fields["builds"] = tuple(fields["builds"])
+    if schema == 1:
+        return _with_both_latencies(fields)
+    fields["undisturbed"], fields["typical"] = (Interval(**fields[name]) for name in ("undisturbed", "typical"))
+    return Measurement(**fields)
+
+
+def _with_both_latencies(fields: dict[str, Any]) -> Measurement:
+    """The measurement of schema 1, which had one latency, with all that is derived from its windows derived anew."""
+    for name in ("latency_ms", "latency_ci_low_ms", "latency_ci_high_ms"):
+        del fields[name]
+    generations = fields["generations"]
+    between = round(spread([generation.latencies_ms() for generation in generations]), 4)
+    fields["diagnostics"] = dataclasses.replace(fields["diagnostics"], spread_between_generations=between)
+    others = tuple(reason for reason in fields["noise_reasons"] if not reason.startswith(SPREAD))
+    fields["noise_reasons"] = (*others, *spread_reasons(between))
+    fields["undisturbed"], fields["typical"] = undisturbed_latency(generations), typical_latency(generations)
+    fields["converged"] = is_precise(fields["undisturbed"], fields["ci_target"])
     return Measurement(**fields)

@@ -4,7 +4,9 @@ The run is cut into generations. In each, every unfinished row is loaded anew (t
 convolution by several percent from load to load, so one load is one draw) and warmed up, and then all rows are timed
 in rounds, one window a row a round, in random order. Where the rows take more memory than they may, a generation is
 cut into groups of rows that are loaded together, another cut in each generation; see `microbench.measure.grouping`. A
-row ends when its confidence interval is within the target, or its time is up.
+row ends when the interval of its undisturbed latency is within the target, or its time is up; time that rows leave over
+is spent on those that are not precise yet. How many windows a load is worth depends on the row: more where windows
+differ, fewer where loads do, so that the time goes into more loads.
 """
 
 from __future__ import annotations
@@ -26,19 +28,29 @@ from microbench.measure.measurement import (
     Measurement,
     independent_samples,
     is_precise,
-    latency_interval,
     summarize,
+    undisturbed_latency,
 )
 from microbench.measure.memory import default_limit_bytes, peak_resident_bytes, return_freed_memory
 from microbench.measure.noise import Counters, Diagnostics, Shares
 from microbench.measure.session import Reading, Session
 from microbench.measure.statistics import spread
+from microbench.measure.undisturbed import DRAWN, windows_worth_taking
 
 _RESOLUTION_FACTOR = 1000
 """A window lasts at least this many ticks of the clock."""
 _WARMUP_AGREEMENT = 0.02
-_FEWEST_GENERATIONS = 2
-"""Of fewer nothing is known of how one differs from the next."""
+FEWEST_GENERATIONS = 6
+"""However dear a row is: of fewer too little is known of how one load differs from the next. Student's t is then 2.6;
+with two it was 12.7."""
+_FEWEST_LEFT = 2
+"""Generations of which windows must be left where a device held its clock down."""
+_MAX_SHARE_OF_BUDGET = 3.0
+"""So many times its own budget a row may spend, where others left theirs over."""
+_MAX_MORE_WINDOWS = 4
+"""So many times the policy's rounds a row may take in a generation."""
+_JUDGED_AFTER = 4
+"""Generations, from which on it is estimated how much loads and windows differ."""
 _MAX_WARMUP_WINDOWS = 20
 _PRIME_MS = 10.0
 _PRIME_RUNS = 3
@@ -57,10 +69,12 @@ class Policy:
     ci_target: float = 0.01
     """Relative half width of the 95% interval at which a row is done."""
     row_budget_s: float = 6.0
-    """Seconds that a row's runs may take in all, warming up included; then it ends unconverged, and says so."""
+    """Seconds that a row's runs may take in all, warming up included; then it ends unconverged, and says so. What other
+    rows of the run leave over of theirs is added to it, up to three times as much."""
     min_generations: int = 10
     max_generations: int = 40
     rounds_per_generation: int = 8
+    """Windows of a row in each load at first; then as many as are worth it, from 4 to four times as many."""
     min_window_ms: float = 2.0
     seed: int = 0
 
@@ -115,6 +129,12 @@ class _Progress:
     """Untimed runs before a window."""
     loads: int = 0
     spent_s: float = 0.0
+    rounds: int = 0
+    """Windows in the generation under way; 0 until the first."""
+    windows_s: float = 0.0
+    """That all windows took, with what leads them in."""
+    load_s: float = 0.0
+    """That the latest load took until it was warm."""
     generations: list[Generation] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     """Of the generation under way."""
@@ -223,6 +243,8 @@ class _Sampling:
         self._generation = 0
         self._loading = len(rows)
         """Rows that are loaded in this generation."""
+        self._left_over_s = 0.0
+        """Of the budgets of the rows that are done, less what others have taken of it."""
 
     def run(self) -> None:
         """Take generations until no row is left."""
@@ -267,8 +289,10 @@ class _Sampling:
         row = progress.row
 
         def ready() -> None:
+            start = time.perf_counter()
             self._load(progress)
             _warm_up(progress, self._policy)
+            progress.load_s = time.perf_counter() - start
 
         # Warming up is included, as some runtimes take most of their memory in the second run.
         self._memory.loading(row.key, row.estimated_bytes, ready)
@@ -295,16 +319,20 @@ class _Sampling:
     def _sample_group(self, group: list[_Progress], generation: int) -> list[_Progress]:
         """Take a generation of rows that are warm; those that are not finished."""
         start = Counters.now()
-        for _ in range(self._policy.rounds_per_generation):
+        for progress in group:
+            progress.rounds = _rounds(progress, self._policy)
+        for taken in range(max((progress.rounds for progress in group), default=0)):
             shuffled = [group[i] for i in self._rng.permutation(len(group))]
-            group = self._attempt(shuffled, _take_window)
+            done = [progress for progress in shuffled if progress.rounds <= taken]
+            group = done + self._attempt([p for p in shuffled if p.rounds > taken], _take_window)
         shares = Shares.between(start, Counters.now())
         unfinished = []
         for progress in group:
             progress.end_generation(generation, shares)
-            if _is_done(progress, self._policy):
+            if self._is_done(progress):
                 outcome = _outcome(progress, self._policy)
                 self._close(progress)
+                self._left_over_s += max(self._policy.row_budget_s - progress.spent_s, 0.0)
                 self._on_outcome(progress.row, outcome)
             else:
                 unfinished.append(progress)
@@ -318,6 +346,26 @@ class _Sampling:
             outcome = _outcome(progress, self._policy)
             if isinstance(outcome, Measurement):
                 self._on_build(progress.row, outcome)
+
+    def _is_done(self, progress: _Progress) -> bool:
+        policy = self._policy
+        if progress.ended >= policy.max_generations:
+            return True
+        is_judged = len(progress.generations) >= policy.min_generations
+        if is_judged and is_precise(undisturbed_latency(progress.generations), policy.ci_target):
+            return True
+        if progress.ended < max(FEWEST_GENERATIONS, progress.row.min_builds):
+            return False
+        return progress.spent_s >= policy.row_budget_s and not self._is_given_more(progress)
+
+    def _is_given_more(self, progress: _Progress) -> bool:
+        """Whether the time that other rows left over pays for one more generation; it is then taken from it."""
+        needed_s = progress.spent_s / progress.ended
+        most_s = _MAX_SHARE_OF_BUDGET * self._policy.row_budget_s
+        if needed_s > self._left_over_s or progress.spent_s + needed_s > most_s:
+            return False
+        self._left_over_s -= needed_s
+        return True
 
     def _attempt(self, group: list[_Progress], step: Callable[[_Progress], None]) -> list[_Progress]:
         """Do `step` for every row; one that fails ends with its error, and the others continue."""
@@ -386,24 +434,27 @@ def _take_window(progress: _Progress) -> None:
         session.synchronize()
     reading = session.read(progress.runs)
     (progress.discarded if reading.throttling else progress.readings).append(reading)
-    progress.spent_s += time.perf_counter() - start
+    took_s = time.perf_counter() - start
+    progress.windows_s += took_s
+    progress.spent_s += took_s
 
 
-def _is_done(progress: _Progress, policy: Policy) -> bool:
-    fewest = max(_FEWEST_GENERATIONS, progress.row.min_builds)
-    out_of_time = progress.spent_s >= policy.row_budget_s and progress.ended >= fewest
-    if out_of_time or progress.ended >= policy.max_generations:
-        return True
-    if len(progress.generations) < policy.min_generations:
-        return False
-    return is_precise(latency_interval(progress.generations), policy.ci_target)
+def _rounds(progress: _Progress, policy: Policy) -> int:
+    """How many windows the row's next generation has."""
+    at_first = policy.rounds_per_generation
+    if len(progress.generations) < _JUDGED_AFTER or progress.keeps_session:
+        return at_first
+    loads = [generation.latencies_ms() for generation in progress.generations]
+    window_s = progress.windows_s / sum(len(load) for load in loads)
+    wanted = windows_worth_taking(loads, load_cost=progress.load_s, window_cost=window_s)
+    return min(max(wanted, min(DRAWN, at_first)), _MAX_MORE_WINDOWS * at_first)
 
 
 def _outcome(progress: _Progress, policy: Policy) -> Outcome:
     assert progress.session is not None
     single_threaded = not progress.session.worker_threads
     readings = [reading for generation in progress.generations for reading in generation.readings]
-    if len(progress.generations) < _FEWEST_GENERATIONS:
+    if len(progress.generations) < _FEWEST_LEFT:
         discarded = len(progress.discarded)
         return Failure(
             f"the device held its clock down ({_throttling(progress)}) in {discarded} of {discarded + len(readings)} "

@@ -77,46 +77,16 @@ def _bootstrap_medians(generations: Sequence[Samples], seed: int) -> Samples:
     return np.array([np.median(np.concatenate([generations[i] for i in row])) for row in chosen])
 
 
-def ratio_interval(numerator: Sequence[Samples], denominator: Sequence[Samples]) -> Interval:
-    """The ratio of two latencies with its 95% interval, from generations that were sampled side by side.
-
-    Generation g of both was interleaved, so what disturbed one disturbed the other: the pairs are kept together. The
-    ratio is the Hodges-Lehmann estimate of the pairs' ratios, on logarithms: a generation in which one of the two was
-    held up moves it little, where it would move their mean.
-
-    Raises:
-        ValueError: fewer than two generations, or not the same number on both sides.
-    """
-    _require_pairs(numerator, denominator)
-    logs = np.log([float(np.median(a)) / float(np.median(b)) for a, b in zip(numerator, denominator)])
-    centre, reach = _paired_estimate(logs)
-    return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
-
-
 def unpaired_ratio_interval(numerator: Interval, denominator: Interval) -> Interval:
     """The ratio of two positive quantities that were measured apart, with its 95% interval.
 
     The logarithms' distances to their own bounds add up as squares (MOVER: Zou and Donner 2008, doi 10.1002/sim.3095).
-    Of rows that were sampled side by side it is too wide; see `ratio_interval`.
+    Of rows that were sampled side by side it is too wide; see `microbench.measure.undisturbed.ratio_interval`.
     """
     ratio = numerator.estimate / denominator.estimate
     down = math.hypot(math.log(numerator.estimate / numerator.low), math.log(denominator.high / denominator.estimate))
     up = math.hypot(math.log(numerator.high / numerator.estimate), math.log(denominator.estimate / denominator.low))
     return Interval(ratio, ratio * math.exp(-down), ratio * math.exp(up))
-
-
-def difference_interval(minuend: Sequence[Samples], subtrahend: Sequence[Samples]) -> Interval:
-    """The difference of two latencies with its 95% interval, from generations that were sampled side by side.
-
-    The Hodges-Lehmann estimate of the differences of the pairs' medians; see `ratio_interval`.
-
-    Raises:
-        ValueError: fewer than two generations, or not the same number on both sides.
-    """
-    _require_pairs(minuend, subtrahend)
-    differences = np.array([float(np.median(a)) - float(np.median(b)) for a, b in zip(minuend, subtrahend)])
-    centre, reach = _paired_estimate(differences)
-    return Interval(centre, centre - reach, centre + reach)
 
 
 def hodges_lehmann(values: Samples) -> float:
@@ -128,27 +98,15 @@ def hodges_lehmann(values: Samples) -> float:
     return float(np.median((values[first] + values[second]) / 2))
 
 
-def _paired_estimate(values: Samples) -> tuple[float, float]:
-    """The Hodges-Lehmann estimate, and the reach of its 95% interval by the bootstrap; see `median_interval`."""
-    count = len(values)
-    rng = np.random.default_rng(0)
-    resampled = values[rng.integers(0, count, size=(_RESAMPLES, count))]
-    first, second = np.triu_indices(count)
-    estimates = np.median((resampled[:, first] + resampled[:, second]) / 2, axis=1)
-    error = float(np.std(estimates, ddof=1)) * math.sqrt(count / (count - 1))
-    return hodges_lehmann(values), student_t_975(count - 1) * error
-
-
-def _require_pairs(first: Sequence[Samples], second: Sequence[Samples]) -> None:
-    if len(first) != len(second) or len(first) < 2:
-        raise ValueError("A comparison needs the same number of generations on both sides, at least two.")
-
-
 def spread(generations: Sequence[Samples]) -> float:
-    """Relative standard deviation of the generations' medians: how much one load differs from the next."""
+    """Relative standard deviation of the generations' lower quartiles: how much one load differs from the next.
+
+    The lower quartile rather than the median, as a neighbour who holds up half of a generation's windows says nothing
+    of the load.
+    """
     if len(generations) < 2:
         return 0.0
-    return float(np.std(np.log([float(np.median(generation)) for generation in generations]), ddof=1))
+    return float(np.std(np.log([float(np.quantile(generation, 0.25)) for generation in generations]), ddof=1))
 
 
 def p99(samples: Samples) -> Optional[float]:

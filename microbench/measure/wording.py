@@ -9,6 +9,9 @@ from microbench.measure.interval import Interval
 from microbench.measure.measurement import Measurement, components_of
 from microbench.measure.record import Record
 
+SHOWN_DISTURBANCE = 0.03
+"""A typical latency that is above the undisturbed one by more than this share is shown beside it."""
+
 
 def remarks(record: Record) -> str:
     """What a reader must know before trusting the row; empty if nothing."""
@@ -16,6 +19,8 @@ def remarks(record: Record) -> str:
     if measurement is None:
         return record.error or "not measured"
     found = [] if measurement.converged else ["not converged"]
+    if measurement.disturbance > SHOWN_DISTURBANCE:
+        found.append(f"typically {significant(measurement.typical.estimate)} ms ({measurement.disturbance:+.0%})")
     if measurement.noisy:
         found.append("noisy: " + "; ".join(measurement.noise_reasons))
     return ", ".join(found)
@@ -25,8 +30,8 @@ def interval_text(measurement: Optional[Measurement]) -> str:
     """Latency in milliseconds and half the width of its 95% interval, e.g. "2.034 ±0.6%"."""
     if measurement is None:
         return ""
-    half = (measurement.latency_ci_high_ms - measurement.latency_ci_low_ms) / 2 / measurement.latency_ms
-    return f"{significant(measurement.latency_ms)} ±{half:.1%}"
+    latency = measurement.undisturbed
+    return f"{significant(latency.estimate)} ±{latency.half_width_share:.1%}"
 
 
 def estimate_text(interval: Interval) -> str:

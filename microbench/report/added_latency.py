@@ -8,7 +8,7 @@ from typing import Any
 
 from microbench.measure.interval import Interval
 from microbench.measure.record import Record
-from microbench.measure.statistics import difference_interval
+from microbench.measure.undisturbed import difference_interval
 from microbench.report.labels import configuration_label
 from microbench.report.paired_latencies import paired_latencies
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from microbench.measure.measurement import Generation
 from microbench.measure.record import Record
 from microbench.measure.statistics import student_t_975
+from microbench.measure.undisturbed import Windows
 
 RESAMPLES = 1000
 
@@ -35,10 +36,10 @@ def can_bootstrap(record: Record) -> bool:
 
 
 def bootstrap_latencies_ms(records: Sequence[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> Values:
-    """The rows' median latencies in resamples of their generations, in milliseconds, (rows, resamples).
+    """The rows' undisturbed latencies in resamples of their generations, in milliseconds, (rows, resamples).
 
-    The resamples' deviations are widened as `median_interval` widens its own: what a row is known to, from so few
-    generations, is the same in both.
+    The resamples' deviations are widened as `undisturbed_interval` widens its own: what a row is known to, from so few
+    generations, is the same in both, but for the shift that the interval's lower bound allows for.
 
     Args:
         records: each measured, with at least `MIN_UNITS` generations or builds; see `can_bootstrap`.
@@ -89,25 +90,12 @@ def _resampled(
     if len(units) < MIN_UNITS:
         raise ValueError(f"Row {record.name!r} has {len(units)} generations; a bootstrap needs {MIN_UNITS}.")
     drawn = _draw(rng, list(units), resamples) if _is_built_by_chance(generations) else shared[record.run]
-    samples = np.concatenate(list(units.values()))
-    weights = np.concatenate(
-        [np.repeat(drawn[unit][:, None], len(values), axis=1) for unit, values in units.items()], axis=1
-    )
-    weights[weights.sum(1) == 0] = 1.0  # a resample without any generation of this row keeps all of them
-    logs = np.log(_weighted_medians(samples, weights))
+    counts = np.stack([drawn[unit] for unit in units], axis=1)
+    counts[counts.sum(1) == 0] = 1.0  # a resample without any generation of this row keeps all of them
+    windows = Windows(list(units.values()))
+    logs = np.log(windows.estimate(counts))
     count = len(units)
     widened = math.sqrt(count / (count - 1)) * student_t_975(count - 1) / _NORMAL_975
-    centre = math.log(float(np.median(samples)))
+    centre = math.log(float(windows.estimate()))
     latencies: Values = np.exp(centre + widened * (logs - centre))
     return latencies
-
-
-def _weighted_medians(samples: Values, weights: Values) -> Values:
-    """The medians (resamples,) of samples (n,) of which each counts as often as `weights` (resamples, n) says."""
-    order = np.argsort(samples)
-    ordered, below = samples[order], np.cumsum(weights[:, order], axis=1)
-    half = below[:, -1:] / 2
-    lower = np.argmax(below >= half, axis=1)
-    upper = np.argmax(below > half, axis=1)
-    medians: Values = (ordered[lower] + ordered[upper]) / 2
-    return medians

@@ -10,7 +10,8 @@ from microbench.measure.interval import Interval
 from microbench.measure.measurement import independent_samples
 from microbench.measure.record import Record
 from microbench.measure.significance import two_sided_p
-from microbench.measure.statistics import Samples, ratio_interval, student_t_975, unpaired_ratio_interval
+from microbench.measure.statistics import Samples, student_t_975, unpaired_ratio_interval
+from microbench.measure.undisturbed import ratio_interval
 from microbench.report.paired_latencies import paired_latencies, shared_loads
 
 BETWEEN_RUNS = 0.05
@@ -70,10 +71,7 @@ def latency_ratio(first: Record, second: Record) -> LatencyRatio:
     loads = min(a.loads, b.loads)
     if units < 2:
         return _unknown(a.latency_ms / b.latency_ms, loads)
-    interval = unpaired_ratio_interval(
-        Interval(a.latency_ms, a.latency_ci_low_ms, a.latency_ci_high_ms),
-        Interval(b.latency_ms, b.latency_ci_low_ms, b.latency_ci_high_ms),
-    )
+    interval = unpaired_ratio_interval(a.undisturbed, b.undisturbed)
     widened = Interval(interval.estimate, interval.low / (1 + BETWEEN_RUNS), interval.high * (1 + BETWEEN_RUNS))
     return LatencyRatio(widened, log_error(interval, units - 1), units - 1, loads, is_paired=False)
 

@@ -155,7 +155,7 @@ def analyse(
     Args:
         label: names the curve.
         widths: channels, ascending.
-        latency_ms: median latency at each width.
+        latency_ms: undisturbed latency at each width.
         low_ms: lower end of its 95% interval.
         high_ms: upper end of its 95% interval.
         macs: multiply-accumulates at each width.

@@ -10,8 +10,9 @@ from typing import Optional, Sequence
 from microbench.errors import InputError, require_positive
 from microbench.measure.environment import fingerprint
 from microbench.measure.memory import GIB
-from microbench.measure.sampler import Policy
+from microbench.measure.sampler import FEWEST_GENERATIONS, Policy
 from microbench.measure.timing import HOT
+from microbench.measure.undisturbed import DRAWN
 from microbench.measure.workload import WorkloadSpec
 from microbench.runs.runner import Plan, Target
 from microbench.runtimes import AUTO, configure
@@ -98,8 +99,8 @@ def _policy(settings: Settings, *, whole_networks: bool) -> Policy:
         budget_s = settings.row_budget_s
     if not whole_networks:
         if settings.quick:
-            return Policy(ci_target, budget_s, min_generations=4, rounds_per_generation=4)
+            return Policy(ci_target, budget_s, min_generations=FEWEST_GENERATIONS, rounds_per_generation=4)
         return Policy(ci_target, budget_s)
-    # A window is one run of a tenth of a second or more: a few of them in a load say what there is to say of it.
-    rounds = 2 if settings.quick else 4
-    return Policy(ci_target, budget_s, min_generations=4, max_generations=20, rounds_per_generation=rounds)
+    # A window is one run of a tenth of a second or more: the fewest that the undisturbed latency needs will do.
+    fewest = FEWEST_GENERATIONS
+    return Policy(ci_target, budget_s, min_generations=fewest, max_generations=20, rounds_per_generation=DRAWN)

@@ -45,7 +45,7 @@ class RowQuality:
         found = [record.measurement for record in records if record.measurement]
         if not found:
             return None
-        halves = pd.Series([(m.latency_ci_high_ms - m.latency_ci_low_ms) / 2 / m.latency_ms for m in found])
+        halves = pd.Series([m.undisturbed.half_width_share for m in found])
         return RowQuality(
             rows=len(found),
             failed=len(records) - len(found),

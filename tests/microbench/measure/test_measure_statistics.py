@@ -12,10 +12,8 @@ from microbench.measure.interval import Interval
 from microbench.measure.statistics import (
     MIN_SAMPLES_FOR_P99,
     Samples,
-    difference_interval,
     median_interval,
     p99,
-    ratio_interval,
     spread,
     student_t_975,
     unpaired_ratio_interval,
@@ -26,7 +24,6 @@ ROUNDS = 8
 SIMULATIONS = 600
 
 Noise = Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.float64]]
-Comparison = Callable[[list[Samples], list[Samples]], Interval]
 
 
 def gaussian(deviation: float) -> Noise:
@@ -141,26 +138,6 @@ def test_student_t_without_degrees_of_freedom_is_infinite() -> None:
     assert student_t_975(0) == math.inf
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize(("compare", "truth"), [(ratio_interval, 2.0), (difference_interval, 1.0)])
-def test_a_comparison_is_free_of_what_disturbs_both_sides(compare: Comparison, truth: float) -> None:
-    """A disturbance of 10% that a whole generation shares widens each side's interval, and not the comparison's."""
-    rng = np.random.default_rng(8)
-    held, widths, unpaired = [], [], []
-    for _ in range(SIMULATIONS):
-        shared = np.exp(rng.standard_normal((10, 1)) * 0.1)
-        slow, fast = (
-            list(latencies * shared if compare is ratio_interval else latencies + shared)
-            for latencies in (level * np.array(simulate(rng, 10, 0.01, gaussian(0.01))) for level in (2.0, 1.0))
-        )
-        interval = compare(slow, fast)
-        held.append(interval.low <= truth <= interval.high)
-        widths.append(interval.high - interval.low)
-        unpaired.append(median_interval(slow).high - median_interval(slow).low)
-    assert 0.92 <= np.mean(held) <= 0.985
-    assert np.median(widths) < 0.5 * np.median(unpaired)
-
-
 def test_a_ratio_of_rows_measured_apart_covers_the_truth_as_often_as_it_says() -> None:
     """Two rows of unlike noise; log-normal, so that the true interval of the ratio's logarithm is known as well."""
     rng = np.random.default_rng(11)
@@ -184,14 +161,6 @@ def test_each_bound_of_a_ratio_is_moved_by_the_bounds_that_move_it() -> None:
     assert (found.estimate, found.low, found.high) == pytest.approx((1.5, 1.35, 1.5))
     assert unpaired_ratio_interval(Interval(3.0, 3.0, 3.3), exact).high == pytest.approx(1.65)
     assert unpaired_ratio_interval(Interval(3.0, 3.0, 3.0), Interval(2.0, 1.6, 2.0)).high == pytest.approx(1.875)
-
-
-@pytest.mark.parametrize("compare", [ratio_interval, difference_interval])
-@pytest.mark.parametrize(("first", "second"), [(1, 1), (3, 4), (0, 0)])
-def test_a_comparison_needs_generations_in_pairs(compare: Comparison, first: int, second: int) -> None:
-    samples = np.ones(ROUNDS)
-    with pytest.raises(ValueError, match="same number of generations on both sides, at least two"):
-        compare([samples] * first, [samples] * second)
 
 
 def test_spread_is_the_relative_deviation_between_loads() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from microbench.errors import InputError
 from microbench.measure.environment import Environment
+from microbench.measure.interval import Interval
 from microbench.measure.measurement import Measurement
 from microbench.measure.noise import Diagnostics
 from microbench.measure.record import Configuration, Record
@@ -23,9 +24,8 @@ DIAGNOSTICS = Diagnostics(0.0, 1.0, 0.0, None, None)
 
 def measured(latency_ms: float, half_width: float = 0.01, noise_reasons: tuple[str, ...] = ()) -> Measurement:
     return Measurement(
-        latency_ms=latency_ms,
-        latency_ci_low_ms=latency_ms * (1 - half_width),
-        latency_ci_high_ms=latency_ms * (1 + half_width),
+        undisturbed=Interval(latency_ms, latency_ms * (1 - half_width), latency_ms * (1 + half_width)),
+        typical=Interval(latency_ms, latency_ms * (1 - half_width), latency_ms * (1 + half_width)),
         cpu_ms=latency_ms,
         latency_p99_ms=None,
         samples=48,

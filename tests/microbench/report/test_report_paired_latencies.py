@@ -10,7 +10,8 @@ from microbench.measure.measurement import Generation, summarize
 from microbench.measure.noise import Diagnostics
 from microbench.measure.record import Configuration, Record
 from microbench.measure.session import Reading
-from microbench.measure.statistics import Samples, ratio_interval
+from microbench.measure.statistics import Samples
+from microbench.measure.undisturbed import ratio_interval
 from microbench.report.paired_latencies import paired_latencies
 
 QUIET = Diagnostics(0.0, 1.0, 0.0, None, None)

@@ -27,8 +27,8 @@ from microbench.report.markdown import markdown_table
 RESULTS = Path(__file__).parents[2] / "results"
 FOLDER = RESULTS / "studies" / "latency_estimators"
 RECORDS = {"noisy": FOLDER / "noisy-vm", "quiet": RESULTS / "xeon-2-cores"}
-_REPEATS = 150
-_RESAMPLES = 100
+_REPEATS = 120
+_RESAMPLES = 60
 _FEWEST_LOADS = 8
 
 Loads = Sequence[Samples]

@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         "--ci",
         dest="ci_target",
         type=float,
-        help="sample until the 95%% interval's half width is this share of the median "
+        help="sample until the 95%% interval's half width is this share of the latency "
         "[default: 0.01 for blocks, 0.02 for whole networks]",
     )
     parser.add_argument(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from microbench.errors import InputError
 from microbench.measure.environment import Environment
+from microbench.measure.interval import Interval
 from microbench.measure.measurement import Generation, Measurement, summarize
 from microbench.measure.noise import Diagnostics
 from microbench.measure.record import Configuration, Record, from_json, to_json
@@ -106,9 +107,8 @@ generations = st.builds(
 )
 measurements = st.builds(
     Measurement,
-    latency_ms=positive,
-    latency_ci_low_ms=positive,
-    latency_ci_high_ms=positive,
+    undisturbed=st.builds(Interval, positive, positive, positive),
+    typical=st.builds(Interval, positive, positive, positive),
     cpu_ms=positive,
     latency_p99_ms=st.none() | positive,
     samples=counts,
@@ -175,7 +175,18 @@ def test_every_window_is_kept_exactly(path: Path) -> None:
 
 def test_a_file_says_of_each_line_that_it_is_a_record_of_this_schema(path: Path) -> None:
     write(path, record("a"), record("b"))
-    assert all(line.startswith(b'{"schema":1,') for line in path.read_bytes().splitlines())
+    assert all(line.startswith(b'{"schema":2,') for line in path.read_bytes().splitlines())
+
+
+def test_a_record_of_schema_1_has_both_latencies_computed_from_its_windows(path: Path) -> None:
+    written = record(measurement=measurement())
+    document = json.loads(line_of(written))
+    latencies = {"latency_ms": 1.0, "latency_ci_low_ms": 0.9, "latency_ci_high_ms": 1.1}
+    kept = {name: value for name, value in document["measurement"].items() if name not in ("undisturbed", "typical")}
+    path.parent.mkdir()
+    path.write_text(json.dumps({**document, "schema": 1, "measurement": {**kept, **latencies}}) + "\n")
+    (found,) = read_records(path)
+    assert found == written
 
 
 # Latest
@@ -441,7 +452,7 @@ def foreign_contents() -> list[Any]:
         pytest.param(b"\x89PNG\r\n\x1a\n\x00\x00", 1, id="picture"),
         pytest.param("schéma\n".encode("utf-16"), 1, id="utf_16"),
         pytest.param(b"\n", 1, id="blank_line"),
-        pytest.param(json.dumps({**good, "schema": 2}).encode() + b"\n", 1, id="schema_of_the_future"),
+        pytest.param(json.dumps({**good, "schema": 3}).encode() + b"\n", 1, id="schema_of_the_future"),
         pytest.param(b'{"schema":1}\n', 1, id="schema_and_nothing_else"),
         pytest.param(json.dumps({**good, "colour": "red"}).encode() + b"\n", 1, id="field_too_many"),
         pytest.param(json.dumps({**good, "environment": None}).encode() + b"\n", 1, id="environment_missing"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import stats  # type: ignore[import-untyped]
 
 from microbench.experiments.sweep import CHAIN_DEPTHS
 from microbench.measure.record import Record
@@ -40,19 +41,19 @@ def chain(
 
 def test_a_line_gives_its_slope_and_its_intercept(make_record: MakeRecord) -> None:
     (cost,) = marginal_costs(chain(make_record, lambda depth: 0.3 + 0.5 * depth))
-    assert cost.marginal_ms.estimate == pytest.approx(0.5, rel=1e-3)
-    assert cost.ends_ms.estimate == pytest.approx(0.3, rel=1e-3)
+    assert cost.marginal_ms.estimate == pytest.approx(0.5, rel=2e-3)
+    assert cost.ends_ms.estimate == pytest.approx(0.3, rel=2e-3)
     assert cost.misfit_share < 1e-3
     assert not cost.bent
     assert cost.macs == 1_000_000
     assert cost.efficiency_mmacs_per_ms is not None
-    assert cost.efficiency_mmacs_per_ms.estimate == pytest.approx(2.0, rel=1e-3)
+    assert cost.efficiency_mmacs_per_ms.estimate == pytest.approx(2.0, rel=2e-3)
 
 
 def test_the_ends_make_a_single_block_look_less_efficient_than_it_is_in_a_network(make_record: MakeRecord) -> None:
     (dear_ends,) = marginal_costs(chain(make_record, lambda depth: 1.0 + 0.5 * depth))
     (no_ends,) = marginal_costs(chain(make_record, lambda depth: 0.5 * depth))
-    assert dear_ends.marginal_ms.estimate == pytest.approx(no_ends.marginal_ms.estimate, rel=1e-3)
+    assert dear_ends.marginal_ms.estimate == pytest.approx(no_ends.marginal_ms.estimate, rel=2e-3)
 
 
 def test_several_fits_at_once_are_those_one_by_one() -> None:
@@ -67,12 +68,14 @@ def test_several_fits_at_once_are_those_one_by_one() -> None:
 
 
 def test_the_intervals_cover_the_true_cost_and_the_true_ends(make_record: MakeRecord) -> None:
+    # A quarter of the loads lie below the undisturbed latency.
+    quartile = float(np.exp(stats.norm.ppf(0.25) * 0.02 * np.sqrt(2)))
     covered = [0, 0]
     trials = 120
     for seed in range(trials):
         (cost,) = marginal_costs(chain(make_record, lambda depth: 0.3 + 0.5 * depth, scatter=0.02, seed=seed))
-        covered[0] += not cost.marginal_ms.excludes(0.5)
-        covered[1] += not cost.ends_ms.excludes(0.3)
+        covered[0] += not cost.marginal_ms.excludes(0.5 * quartile)
+        covered[1] += not cost.ends_ms.excludes(0.3 * quartile)
     # 95% less two and a half standard errors of so many trials.
     assert min(covered) >= (0.95 - 2.5 * 0.02) * trials
 
@@ -101,7 +104,7 @@ def test_each_block_and_configuration_has_its_own(make_record: MakeRecord) -> No
         *chain(make_record, lambda depth: 0.2 + 0.2 * depth, block="sepconv"),
     ]
     found = {cost.axes["block"]: cost.marginal_ms.estimate for cost in marginal_costs(records)}
-    assert found == {"conv": pytest.approx(0.5, rel=1e-3), "sepconv": pytest.approx(0.2, rel=1e-3)}
+    assert found == {"conv": pytest.approx(0.5, rel=2e-3), "sepconv": pytest.approx(0.2, rel=2e-3)}
 
 
 def test_a_ratio_of_two_blocks_is_free_of_what_disturbs_both(make_record: MakeRecord) -> None:
@@ -120,7 +123,7 @@ def test_a_ratio_of_two_blocks_is_free_of_what_disturbs_both(make_record: MakeRe
     assert conv.marginal_ms.half_width_share > 0.05
     ratio = efficiency_advantage(conv, sepconv)
     assert ratio is not None
-    assert ratio.interval.estimate == pytest.approx(0.5, rel=1e-3)
+    assert ratio.interval.estimate == pytest.approx(0.5, rel=2e-3)
     assert ratio.interval.half_width_share < 0.01
     assert ratio.is_paired
     assert ratio.p < 1e-3

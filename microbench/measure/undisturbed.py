@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microbench.measure.interval import Interval
-from microbench.measure.statistics import Samples, student_t_975
+from microbench.measure.statistics import Samples, hodges_lehmann, student_t_975
 
 DRAWN = 4
 """Windows of a load of which the fastest counts."""
@@ -91,30 +91,37 @@ def undisturbed_interval(loads: Sequence[Samples], *, seed: int = 0) -> Interval
 def ratio_interval(numerator: Sequence[Samples], denominator: Sequence[Samples]) -> Interval:
     """The ratio of two undisturbed latencies with its 95% interval, from generations that were sampled side by side.
 
-    Generation g of both was interleaved, so what disturbed one disturbed the other: a resample has the same generations
-    of both. Each bound allows for the shift that disturbances may have given to the side that moves it; see
-    `undisturbed_interval`.
+    Generation by generation the undisturbed latencies of the two loads are compared, so that what disturbed both, or
+    slowed the machine down for a while, is in no ratio. The estimate is that of Hodges and Lehmann on the ratios'
+    logarithms, its interval a bootstrap's over generations with Student's t, as in `median_interval`: a generation in
+    which one side was held up moves it little.
 
     Raises:
         ValueError: fewer than two generations, or not the same number on both sides.
     """
-    first, second = _pair(numerator, denominator)
-    counts = resampled_counts(len(numerator), 0)
-    error = np.std(np.log(first.estimate(counts) / second.estimate(counts)), ddof=1)
-    reach = _reach(float(error), len(numerator))
-    ratio = float(first.estimate() / second.estimate())
-    return Interval(ratio, ratio * math.exp(-reach - first.shift()), ratio * math.exp(reach + second.shift()))
+    _require_pairs(numerator, denominator)
+    pairs = zip(numerator, denominator)
+    logs = np.array([math.log(undisturbed([first]) / undisturbed([second])) for first, second in pairs])
+    count = len(logs)
+    drawn = logs[np.random.default_rng(0).integers(0, count, size=(RESAMPLES, count))]
+    first, second = np.triu_indices(count)
+    resampled = np.median((drawn[:, first] + drawn[:, second]) / 2, axis=1)
+    centre = hodges_lehmann(logs)
+    reach = _reach(float(np.std(resampled, ddof=1)), count)
+    return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
 
 
 def difference_interval(minuend: Sequence[Samples], subtrahend: Sequence[Samples]) -> Interval:
     """The difference of two undisturbed latencies with its 95% interval, from generations sampled side by side.
 
-    See `ratio_interval`.
+    A resample of the bootstrap has the same generations of both. Each bound allows for the shift that disturbances may
+    have given to the side that moves it; see `undisturbed_interval`.
 
     Raises:
         ValueError: fewer than two generations, or not the same number on both sides.
     """
-    first, second = _pair(minuend, subtrahend)
+    _require_pairs(minuend, subtrahend)
+    first, second = Windows(minuend), Windows(subtrahend)
     counts = resampled_counts(len(minuend), 0)
     reach = _reach(float(np.std(first.estimate(counts) - second.estimate(counts), ddof=1)), len(minuend))
     difference = float(first.estimate() - second.estimate())
@@ -122,10 +129,9 @@ def difference_interval(minuend: Sequence[Samples], subtrahend: Sequence[Samples
     return Interval(difference, difference - reach - lower, difference + reach + higher)
 
 
-def _pair(first: Sequence[Samples], second: Sequence[Samples]) -> tuple[Windows, Windows]:
+def _require_pairs(first: Sequence[Samples], second: Sequence[Samples]) -> None:
     if len(first) != len(second) or len(first) < 2:
         raise ValueError("A comparison needs the same number of generations on both sides, at least two.")
-    return Windows(first), Windows(second)
 
 
 def _reach(error: float, loads: int) -> float:

@@ -183,9 +183,9 @@ def _judge(target: Configuration, own: Mapping[str, Sequence[Record]], results: 
         return [Missing(_title(name), _run(name, machine, target)) for name in experiments if name not in own]
 
     def rarely_loaded(*experiments: str) -> list[Missing]:
-        """Experiments whose models were loaded too seldom for a verdict, if longer sampling loads them more often."""
+        """Experiments whose models were loaded too seldom for a verdict, if sampling anew loads them more often."""
         measured = {name: [r.measurement for r in own.get(name, ()) if r.measurement] for name in experiments}
-        options = "--fresh --ci 0.002 --budget 60"
+        options = "--fresh"
         return [
             Missing(f"{MIN_LOADS} loads of each model of {_title(name)}", f"{_run(name, machine, target)} {options}")
             for name, rows in measured.items()

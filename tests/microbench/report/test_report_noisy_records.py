@@ -1,6 +1,7 @@
 """Records of a machine with noisy neighbours: nothing is reported firmly that the measurements do not carry.
 
-`MICROBENCH_NOISY_RECORDS` names a folder with records of figure4, figure5, table2 and table3, taken on such a machine.
+Figures 4 and 5 of such a machine are committed with the study of latency estimators. `MICROBENCH_NOISY_RECORDS` names a
+folder that has table2 and table3 as well, which were taken while other programs ran.
 """
 
 import os
@@ -17,17 +18,16 @@ from microbench.measure.store import latest, read_records
 from microbench.report.verdicts import Claim, ReasonCode, Verdict, judge_block, judge_interaction, judge_widths
 from microbench.report.verdicts.rivals import MAX_HALF_WIDTH, MIN_LOADS
 
-FOLDER = os.environ.get("MICROBENCH_NOISY_RECORDS")
+COMMITTED = Path(__file__).parents[3] / "results" / "studies" / "latency_estimators" / "noisy-vm"
+FOLDER = Path(os.environ.get("MICROBENCH_NOISY_RECORDS", COMMITTED))
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(FOLDER is None, reason="MICROBENCH_NOISY_RECORDS is not set"),
-]
+needs_tables = pytest.mark.skipif(FOLDER == COMMITTED, reason="MICROBENCH_NOISY_RECORDS is not set")
+pytestmark = pytest.mark.slow
 
 
 def records_of(experiment: str) -> list[Record]:
-    assert FOLDER is not None
-    return latest(read_records(Path(FOLDER) / f"{experiment}.jsonl"))
+    path = FOLDER / f"{experiment}.jsonl"
+    return latest(read_records(path)) if path.exists() else []
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +44,13 @@ def firm_claims(verdicts: list[Verdict]) -> Iterator[Claim]:
         yield from (claim for claim in verdict.claims if claim.judgement != "undecided")
 
 
+@needs_tables
 def test_only_the_single_blocks_have_firm_claims(verdicts: list[Verdict]) -> None:
     """They were loaded 10 to 40 times each; the networks of the tables 2 to 5 times, while other programs ran."""
     names = {claim.text.split(",")[0].split(":")[0] for claim in firm_claims(verdicts)}
     assert names <= {"Figure 4", "Figure 5(a)", "Figure 5(b)"}
     undecided = [claim for verdict in verdicts for claim in verdict.claims if claim.text.startswith("Table")]
+    assert len(undecided) > 3
     assert {claim.judgement for claim in undecided} == {"undecided"}
     assert {claim.reason.code for claim in undecided} == {ReasonCode.TOO_FEW_LOADS, ReasonCode.NOT_TRAINED}
 
@@ -56,7 +58,7 @@ def test_only_the_single_blocks_have_firm_claims(verdicts: list[Verdict]) -> Non
 def test_no_principle_that_needs_accuracy_is_decided_in_its_favour(verdicts: list[Verdict]) -> None:
     block, _, interaction = verdicts
     assert (block.judgement, interaction.judgement) == ("undecided", "undecided")
-    assert not interaction.advice[0].is_decided
+    assert not any(advice.is_decided for advice in interaction.advice)
 
 
 def test_every_comparison_behind_a_firm_claim_has_enough_loads_and_a_narrow_interval(verdicts: list[Verdict]) -> None:

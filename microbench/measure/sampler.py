@@ -354,7 +354,9 @@ class _Sampling:
         is_judged = len(progress.generations) >= policy.min_generations
         if is_judged and is_precise(undisturbed_latency(progress.generations), policy.ci_target):
             return True
-        if progress.ended < max(FEWEST_GENERATIONS, progress.row.min_builds):
+        # Where builds differ by chance, they are what the interval is over, and further loads of them add little.
+        fewest = progress.row.min_builds if progress.row.min_builds > 1 else FEWEST_GENERATIONS
+        if progress.ended < fewest:
             return False
         return progress.spent_s >= policy.row_budget_s and not self._is_given_more(progress)
 

@@ -122,7 +122,7 @@ def a_foreign_line(path: Path) -> Path:
 
 
 def a_newer_schema(path: Path) -> Path:
-    path.write_bytes(line_of(record("a")).replace(b'"schema":1', b'"schema":99'))
+    path.write_bytes(line_of(record("a")).replace(b'"schema":2', b'"schema":99'))
     return path
 
 

@@ -114,28 +114,33 @@ def right_verdicts(advantage: float) -> set[Judgement]:
     return right
 
 
-def simulate(draws: int, seed: int = 0) -> pd.DataFrame:
-    """Counts of verdicts, one line for each combination of loads, noise, rivals and advantage."""
-    lines = []
+def simulate(counts: Path, draws: int, seed: int = 0) -> None:
+    """Write counts of verdicts, one line for each combination of loads, noise, rivals and advantage.
+
+    Args:
+        counts: the CSV file; combinations that are in it already are left as they are.
+        draws: of each combination.
+        seed: of the draws.
+    """
+    done = 0 if not counts.exists() else len(pd.read_csv(counts))
     cells = list(itertools.product(NOISES, RIVALS, ADVANTAGES, LOADS))
-    with click.progressbar(cells, label="Simulating") as bar:
-        for index, (noise, rivals, advantage, loads) in enumerate(bar):
+    with click.progressbar(range(done, len(cells)), label="Simulating") as bar:
+        for index in bar:
+            noise, rivals, advantage, loads = cells[index]
             rng = np.random.default_rng([seed, index])
             found = [judged(loads, noise, rivals, advantage, rng) for _ in range(draws)]
             right = right_verdicts(advantage)
-            lines.append(
-                {
-                    "noise": noise.name,
-                    "rivals": rivals,
-                    "advantage": advantage,
-                    "loads": loads,
-                    "draws": draws,
-                    **{one: found.count(one) for one in ("holds", "fails", "tied", "undecided")},
-                    "right": sum(one in right for one in found),
-                    "wrong": sum(one not in right and one != "undecided" for one in found),
-                }
-            )
-    return pd.DataFrame(lines)
+            line = {
+                "noise": noise.name,
+                "rivals": rivals,
+                "advantage": advantage,
+                "loads": loads,
+                "draws": draws,
+                **{one: found.count(one) for one in ("holds", "fails", "tied", "undecided")},
+                "right": sum(one in right for one in found),
+                "wrong": sum(one not in right and one != "undecided" for one in found),
+            }
+            pd.DataFrame([line]).to_csv(counts, mode="a", header=index == 0, index=False)
 
 
 def summary(cells: pd.DataFrame) -> pd.DataFrame:
@@ -202,13 +207,11 @@ loads, noise, rivals ({", ".join(map(str, RIVALS))}) and true differences, {cell
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--draws", type=click.IntRange(10), default=400, show_default=True, help="Of each combination.")
-@click.option("--redraw", is_flag=True, help="Write the figure and the text from the counts that are there.")
-def main(folder: Path, draws: int, *, redraw: bool) -> None:
-    """Simulate, and write the counts, their table and their figure to FOLDER."""
+def main(folder: Path, draws: int) -> None:
+    """Simulate what FOLDER lacks, and write the counts, their table and their figure there."""
     folder.mkdir(parents=True, exist_ok=True)
     counts = folder / f"{STEM}.csv"
-    if not redraw:
-        simulate(draws).to_csv(counts, index=False)
+    simulate(counts, draws)
     cells = pd.read_csv(counts)
     draw(cells, folder / STEM)
     (folder / "README.md").write_text(report(cells), "utf-8")

@@ -186,11 +186,13 @@ def installed(machine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return install
 
 
+@pytest.mark.subprocess
 def test_a_driver_that_is_new_enough_is_no_fault(installed: Callable[[str], None]) -> None:
     installed("pass")
     assert probe.driver_fault() is None
 
 
+@pytest.mark.subprocess
 def test_a_driver_too_old_for_tensorrt_ends_another_process_than_this(installed: Callable[[str], None]) -> None:
     installed("os.kill(os.getpid(), signal.SIGSEGV)")
     assert probe.driver_fault() == (
@@ -199,6 +201,7 @@ def test_a_driver_too_old_for_tensorrt_ends_another_process_than_this(installed:
     )
 
 
+@pytest.mark.subprocess
 def test_a_tensorrt_that_raises_as_it_starts_says_so(installed: Callable[[str], None]) -> None:
     installed("raise RuntimeError('no CUDA')")
     assert str(probe.driver_fault()).startswith("TensorRT does not start (RuntimeError: no CUDA): it is built for CUDA")

@@ -43,7 +43,7 @@ def test_json_is_one_object_with_the_records_and_their_axes(first_run: dict[str,
 def test_figures_tables_and_records_are_written(first_run: dict[str, Any], results: Path) -> None:
     written = {path.name for path in (results / "here").iterdir()}
     assert written >= {"sweep.png", "sweep.svg", "sweep.md", "sweep.csv", "sweep.jsonl", "ceilings.jsonl"}
-    assert {Path(path).name for path in first_run["figures"]} == {"sweep.png", "sweep.svg"}
+    assert {Path(path).name for path in first_run["figures"]} == {"sweep.pdf", "sweep.png", "sweep.svg"}
 
 
 def test_a_second_run_measures_nothing_anew_and_says_the_same(first_run: dict[str, Any], results: Path) -> None:
@@ -68,7 +68,7 @@ def test_two_runs_are_compared_row_by_row(first_run: dict[str, Any], results: Pa
     done = call_microbench("compare", side, side, "--json", "--out", str(results / "compared"))
     found = json.loads(done.out)
     assert [row["latencies"][1]["ratio"]["estimate"] for row in found["rows"]] == [1.0] * 5
-    assert sorted(path.suffix for path in (results / "compared").iterdir()) == [".csv", ".md", ".png", ".svg"]
+    assert sorted(path.suffix for path in (results / "compared").iterdir()) == [".csv", ".md", ".pdf", ".png", ".svg"]
     assert sorted(found["files"]) == sorted(str(path) for path in (results / "compared").iterdir())
 
 

@@ -34,7 +34,8 @@ def test_error_rates_are_measured_drawn_and_written(
     assert "A true slowdown of 10% is found in 400 of 400 gates" in output
     assert "Of 2 whole gates of the models against themselves 0 were red and 0 inconclusive" in output
     assert {path.name for path in (tmp_path / "gate-calibration").iterdir()} == {
-        "calibration.json", "calibration.md", "calibration.png", "calibration.svg", "pool.jsonl", "real.jsonl",
+        "calibration.json", "calibration.md", "calibration.pdf", "calibration.png", "calibration.svg",
+        "pool.jsonl", "real.jsonl",
     }  # fmt: skip
     written = (tmp_path / "gate-calibration" / "calibration.md").read_text()
     assert re.search(r"\| one \| 5% \| \+[45]\.\d% \(\+4\.\d% to \+[45]\.\d%\) \| 400 \|", written)

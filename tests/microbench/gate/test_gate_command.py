@@ -42,7 +42,7 @@ class TestTwoFoldersOfModels:
         assert "Latency gate: slower: net" in output
         assert "1 pass, 1 slower; 12 processes a stage, 120 windows an arm in each" in output
         assert {path.name for path in (tmp_path / "gate").iterdir()} == {
-            "gate.json", "gate.md", "gate.png", "gate.svg", "processes.jsonl",
+            "gate.json", "gate.md", "gate.pdf", "gate.png", "gate.svg", "processes.jsonl",
         }  # fmt: skip
         comment = (tmp_path / "gate" / "gate.md").read_text()
         (row,) = re.findall(r"\| `net` \| (.*) \|", comment)

@@ -12,8 +12,8 @@ from lpsnet.peers.peer import Peer
 from lpsnet.peers.pooling import enlarged
 from lpsnet.registry import NETWORKS
 
-_CONTEXT_WIDTH = 128
-_FUSED_WIDTH = 256
+CONTEXT_WIDTH = 128
+FUSED_WIDTH = 256
 
 
 @NETWORKS.register("bisenetv1-r18")
@@ -40,13 +40,13 @@ class BiSeNetV1(Peer):
             conv_norm(3, 64, 7, stride=2),
             conv_norm(64, 64, stride=2),
             conv_norm(64, 64, stride=2),
-            conv_norm(64, _CONTEXT_WIDTH, 1),
+            conv_norm(64, CONTEXT_WIDTH, 1),
         )
         self.backbone = ResNet18()
         self.context = ContextPath(self.backbone.channels[1:])
-        self.fuse = FeatureFusion(2 * _CONTEXT_WIDTH)
-        self.head = head(_FUSED_WIDTH, 256, num_classes)
-        self.auxiliary.extend(head(_CONTEXT_WIDTH, 64, num_classes) for _ in range(2))
+        self.fuse = FeatureFusion(2 * CONTEXT_WIDTH)
+        self.head = head(FUSED_WIDTH, 256, num_classes)
+        self.auxiliary.extend(head(CONTEXT_WIDTH, 64, num_classes) for _ in range(2))
 
     def features(self, image: Tensor) -> list[Tensor]:
         """See the base class: heads on the context path's two maps."""
@@ -67,9 +67,9 @@ class ContextPath(nn.Module):
         sixteenth, last = channels
         self.refine_sixteenth = _AttentionRefinement(sixteenth)
         self.refine_last = _AttentionRefinement(last)
-        self.average = conv_norm(last, _CONTEXT_WIDTH, 1)
-        self.to_sixteenth = conv_norm(_CONTEXT_WIDTH, _CONTEXT_WIDTH)
-        self.to_eighth = conv_norm(_CONTEXT_WIDTH, _CONTEXT_WIDTH)
+        self.average = conv_norm(last, CONTEXT_WIDTH, 1)
+        self.to_sixteenth = conv_norm(CONTEXT_WIDTH, CONTEXT_WIDTH)
+        self.to_eighth = conv_norm(CONTEXT_WIDTH, CONTEXT_WIDTH)
 
     def forward(self, size: torch.Size, sixteenth: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (N, 128, *size) and (N, 128, H/16, W/16)."""
@@ -85,8 +85,8 @@ class _AttentionRefinement(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = conv_norm(channels, _CONTEXT_WIDTH)
-        self.attend = conv_norm(_CONTEXT_WIDTH, _CONTEXT_WIDTH, 1, activation=nn.Sigmoid)
+        self.conv = conv_norm(channels, CONTEXT_WIDTH)
+        self.attend = conv_norm(CONTEXT_WIDTH, CONTEXT_WIDTH, 1, activation=nn.Sigmoid)
 
     def forward(self, features: Tensor) -> Tensor:
         maps: Tensor = self.conv(features)
@@ -102,12 +102,12 @@ class FeatureFusion(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.join = conv_norm(channels, _FUSED_WIDTH, 1)
-        squeezed = _FUSED_WIDTH // 4
+        self.join = conv_norm(channels, FUSED_WIDTH, 1)
+        squeezed = FUSED_WIDTH // 4
         self.attend = nn.Sequential(
-            nn.Conv2d(_FUSED_WIDTH, squeezed, 1, bias=False),
+            nn.Conv2d(FUSED_WIDTH, squeezed, 1, bias=False),
             nn.ReLU(),
-            nn.Conv2d(squeezed, _FUSED_WIDTH, 1, bias=False),
+            nn.Conv2d(squeezed, FUSED_WIDTH, 1, bias=False),
             nn.Sigmoid(),
         )
 

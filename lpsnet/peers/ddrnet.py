@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, relu
 
-from lpsnet.peers.dual_residual import BottleneckUnit, basic_stage, pre_activated, segmentation_head
+from lpsnet.peers.dual_residual import BottleneckUnit, basic_stage, pre_activated, segmentation_head, shared_stem
 from lpsnet.peers.layers import conv_norm
 from lpsnet.peers.peer import Peer
 from lpsnet.peers.pooling import enlarged
@@ -36,14 +36,7 @@ class DdrNet(Peer):
     def __init__(self, width: int, head_width: int, num_classes: int = 19) -> None:
         super().__init__()
         high = 2 * width
-        self.stem = nn.Sequential(
-            *conv_norm(3, width, stride=2, bias=True),
-            *conv_norm(width, width, stride=2, bias=True),
-            basic_stage(width, width, 2),
-            nn.ReLU(),
-            basic_stage(width, high, 2, stride=2),
-            nn.ReLU(),
-        )
+        self.stem = shared_stem(width)
         self.low_3 = basic_stage(high, 4 * width, 2, stride=2)
         self.low_4 = basic_stage(4 * width, 8 * width, 2, stride=2)
         self.low_5 = BottleneckUnit(8 * width, 8 * width, stride=2)

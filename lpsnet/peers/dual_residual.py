@@ -57,6 +57,18 @@ def basic_stage(in_channels: int, out_channels: int, units: int, stride: int = 1
     )
 
 
+def shared_stem(width: int) -> nn.Sequential:
+    """What the branches share: two strided convolutions and two stages, to (N, 2 * width, ceil(H / 8), ceil(W / 8))."""
+    return nn.Sequential(
+        *conv_norm(3, width, stride=2, bias=True),
+        *conv_norm(width, width, stride=2, bias=True),
+        basic_stage(width, width, 2),
+        nn.ReLU(),
+        basic_stage(width, 2 * width, 2, stride=2),
+        nn.ReLU(),
+    )
+
+
 def segmentation_head(in_channels: int, width: int, num_classes: int) -> nn.Sequential:
     """BN - ReLU - 3x3 - BN - ReLU - 1x1 with bias."""
     return nn.Sequential(

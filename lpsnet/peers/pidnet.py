@@ -5,7 +5,14 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from lpsnet.peers.ddrnet import pooled_scales
-from lpsnet.peers.dual_residual import BasicUnit, BottleneckUnit, basic_stage, pre_activated, segmentation_head
+from lpsnet.peers.dual_residual import (
+    BasicUnit,
+    BottleneckUnit,
+    basic_stage,
+    pre_activated,
+    segmentation_head,
+    shared_stem,
+)
 from lpsnet.peers.layers import conv_norm
 from lpsnet.peers.peer import Peer
 from lpsnet.peers.pooling import enlarged
@@ -38,14 +45,7 @@ class PidNet(Peer):
     def __init__(self, num_classes: int = 19) -> None:
         super().__init__()
         width, detail = _WIDTH, 2 * _WIDTH
-        self.stem = nn.Sequential(
-            *conv_norm(3, width, stride=2, bias=True),
-            *conv_norm(width, width, stride=2, bias=True),
-            basic_stage(width, width, 2),
-            nn.ReLU(),
-            basic_stage(width, detail, 2, stride=2),
-            nn.ReLU(),
-        )
+        self.stem = shared_stem(width)
         self.context_3 = basic_stage(detail, 4 * width, 3, stride=2)
         self.context_4 = basic_stage(4 * width, 8 * width, 3, stride=2)
         self.context_5 = nn.Sequential(

@@ -3,12 +3,9 @@
 from torch import Tensor
 
 from lpsnet.peers.backbones.stdc import StdcNet
-from lpsnet.peers.bisenet_v1 import ContextPath, FeatureFusion, head
+from lpsnet.peers.bisenet_v1 import CONTEXT_WIDTH, FUSED_WIDTH, ContextPath, FeatureFusion, head
 from lpsnet.peers.peer import Peer
 from lpsnet.registry import NETWORKS
-
-_CONTEXT_WIDTH = 128
-_FUSED_WIDTH = 256
 
 
 class StdcSeg(Peer):
@@ -39,9 +36,9 @@ class StdcSeg(Peer):
         self.backbone = backbone
         spatial, *deeper = backbone.channels
         self.context = ContextPath(deeper)
-        self.fuse = FeatureFusion(spatial + _CONTEXT_WIDTH)
-        self.head = head(_FUSED_WIDTH, 256, num_classes)
-        self.auxiliary.extend(head(_CONTEXT_WIDTH, 64, num_classes) for _ in range(2))
+        self.fuse = FeatureFusion(spatial + CONTEXT_WIDTH)
+        self.head = head(FUSED_WIDTH, 256, num_classes)
+        self.auxiliary.extend(head(CONTEXT_WIDTH, 64, num_classes) for _ in range(2))
 
     def features(self, image: Tensor) -> list[Tensor]:
         """See the base class: heads on the context path's two maps."""

@@ -24,7 +24,7 @@ PYTEST := $(BIN)/pytest --quiet --durations=10
 SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
 COVERAGE := $(foreach package,blocks interactions lpsnet microbench,--cov=$(package)) --cov-report=term:skip-covered
 
-# While you change something: what takes under a second and needs neither a process of its own nor a browser. About two minutes
+# While you change something: what takes under a second and needs neither a process of its own nor a browser. Under 90 seconds
 # on two cores.
 test-fast: setup
 	$(PYTEST) $(SIDE_BY_SIDE) -m "not slow and not heavy and not subprocess and not browser"

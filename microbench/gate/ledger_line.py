@@ -67,7 +67,7 @@ def _check_arm(arm: Any) -> None:
     windows = arm["runs"]
     _require(isinstance(windows, list) and bool(windows), "runs")
     _require(all(_is_count(runs) and runs > 0 for runs in windows), "runs")
-    for column in {"wall_ns", arm["clock"]}:
+    for column in dict.fromkeys((arm["clock"], "wall_ns")):
         times = arm[column]
         _require(isinstance(times, list) and len(times) == len(windows), column)
         _require(all(_is_number(time) and time >= 0 for time in times), column)

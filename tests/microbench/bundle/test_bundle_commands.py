@@ -22,6 +22,8 @@ from microbench.measure.record import Record
 from microbench.measure.workload import Workload, WorkloadSpec
 from microbench.report.dataframe import to_dataframe
 
+pytestmark = pytest.mark.heavy
+
 Microbench = Callable[..., Ended]
 
 HASTY = ["--runtime", "onnxruntime", "--ci", "0.9", "--budget", "0.05"]

@@ -25,6 +25,8 @@ from microbench.measure.timing import END_TO_END, ISOLATED, KERNEL_SPAN, TIMINGS
 from microbench.measure.workload import Workload
 from microbench.runtimes.tensorrt import TensorRT
 
+pytestmark = pytest.mark.heavy
+
 RESULTS = Path(__file__).parents[3] / "results"
 POLICY = Policy(min_generations=6, max_generations=12, rounds_per_generation=4, row_budget_s=1e9)
 QUIET = Diagnostics(0.0, 1.0, 0.0, None, None)

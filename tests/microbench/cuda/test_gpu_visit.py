@@ -24,6 +24,8 @@ from microbench.measure.workload import Workload, WorkloadSpec
 from microbench.runs import settings, time_limit
 from microbench.studies.gpu_visit import CACHE, JOURNAL, RESULTS, Attempt, Outcome, Visit, conduct, steps_of
 
+pytestmark = pytest.mark.heavy
+
 ROWS = {
     "figure4": ("conv", "sepconv"),
     "figure5": ("c8",),

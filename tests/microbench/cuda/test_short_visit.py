@@ -24,6 +24,8 @@ from microbench.runs.runner import Plan, run
 from microbench.runs.settings import Settings, plan_of
 from microbench.runs.time_limit import TimeLimit
 
+pytestmark = pytest.mark.heavy
+
 POLICY = Policy(min_generations=6, max_generations=6, rounds_per_generation=2, row_budget_s=10)
 
 

@@ -28,6 +28,7 @@ def first_run(results: Path) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.heavy
 def test_json_is_one_object_with_the_records_and_their_axes(first_run: dict[str, Any]) -> None:
     assert first_run["experiment"] == "sweep"
     assert first_run["machine"] == "here"
@@ -40,12 +41,14 @@ def test_json_is_one_object_with_the_records_and_their_axes(first_run: dict[str,
         assert record["efficiency_mmacs_per_ms"] == pytest.approx(record["macs"] / 1e6 / record["latency_ms"])
 
 
+@pytest.mark.heavy
 def test_figures_tables_and_records_are_written(first_run: dict[str, Any], results: Path) -> None:
     written = {path.name for path in (results / "here").iterdir()}
     assert written >= {"sweep.png", "sweep.svg", "sweep.md", "sweep.csv", "sweep.jsonl", "ceilings.jsonl"}
     assert {Path(path).name for path in first_run["figures"]} == {"sweep.pdf", "sweep.png", "sweep.svg"}
 
 
+@pytest.mark.heavy
 def test_a_second_run_measures_nothing_anew_and_says_the_same(first_run: dict[str, Any], results: Path) -> None:
     before = (results / "here" / "sweep.jsonl").read_bytes()
     done = call_microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here", "--json")
@@ -53,6 +56,7 @@ def test_a_second_run_measures_nothing_anew_and_says_the_same(first_run: dict[st
     assert (results / "here" / "sweep.jsonl").read_bytes() == before
 
 
+@pytest.mark.heavy
 def test_without_json_a_table_is_printed(first_run: dict[str, Any], results: Path) -> None:
     assert first_run
     done = call_microbench("run", "sweep", *SMALL, "--results", str(results), "--machine", "here")
@@ -62,6 +66,7 @@ def test_without_json_a_table_is_printed(first_run: dict[str, Any], results: Pat
     assert "sweep.svg" in done.out
 
 
+@pytest.mark.heavy
 def test_two_runs_are_compared_row_by_row(first_run: dict[str, Any], results: Path) -> None:
     assert first_run
     side = str(results / "here" / "sweep.jsonl")
@@ -72,6 +77,7 @@ def test_two_runs_are_compared_row_by_row(first_run: dict[str, Any], results: Pa
     assert sorted(found["files"]) == sorted(str(path) for path in (results / "compared").iterdir())
 
 
+@pytest.mark.heavy
 def test_a_row_that_cannot_be_built_is_told_and_the_others_are_measured(tmp_path: Path) -> None:
     # A ShuffleNet unit has two branches, so it cannot yield a single channel.
     choice = ["--block", "shufflenet", "--width", "1,2", "--resolution", "8", "--ci", "0.5", "--budget", "0.1"]

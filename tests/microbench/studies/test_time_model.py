@@ -13,6 +13,8 @@ from torch import Tensor, nn
 import microbench
 from microbench.errors import InputError
 
+pytestmark = pytest.mark.heavy
+
 SHORT: dict[str, Any] = {"ci_target": 0.9, "budget_s": 0.02}
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 

@@ -17,6 +17,8 @@ from microbench.report.accuracy import miou_heading, read_accuracies
 from microbench.report.accuracy_notes import accuracy_notes
 from microbench.studies.train import Training, record_run, run_folder, train_network, train_tables
 
+pytestmark = pytest.mark.heavy
+
 TINY = Architecture((1, 1, 1, 1, 1), (4, 4, 8, 8, 8), (1, "1/4", 0))
 RECIPE = dataclasses.replace(
     load_recipe("generated"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from pathlib import Path
 from microbench.experiments.base import EXPERIMENTS, Presentation
 from microbench.experiments.network import PAPER_RESOLUTION, NetworkChoice, NetworkTable, network_spec
 from microbench.experiments.parsing import parse_milliseconds
-from microbench.experiments.width_search import Match, match, next_width
+from microbench.experiments.width_search import Choice, best_unaligned, choose, next_width
+from microbench.measure.interval import Interval
 from microbench.measure.record import Record
 from microbench.measure.workload import Axis, WorkloadSpec
 
@@ -44,6 +46,12 @@ REFERENCE_BLOCK = "conv3x3"
 _FIRST_WIDTH = 12
 """Where the search begins for a block that the paper does not have."""
 
+_ALIGNED_TO = "aligned_to"
+"""The axis that says how well a row's channels fill vectors; see `microbench.experiments.alignment`."""
+
+_TOO_SLOW = Interval(math.inf, math.inf, math.inf)
+"""For a width that cannot be run here."""
+
 
 @EXPERIMENTS.register("table2")
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Table2(NetworkTable):
     target_ms: float | None = field(
         default=None,
         metadata={
-            "help": "Latency to search widths for, in ms [default: that of 3x3 Conv at c=14].",
+            "help": "Latency within which to search the widest network, in ms [default: that of 3x3 Conv at c=14].",
             "parse": parse_milliseconds,
         },
     )
@@ -71,16 +79,20 @@ class Table2(NetworkTable):
     def refine(self, records: Sequence[Record]) -> list[WorkloadSpec]:
         """The next width of each block whose search is not over."""
         import blocks
+        from microbench.experiments.alignment import block_alignment
 
         target_ms = self._target_ms(records)
         if target_ms is None:
             return []
         latencies = _latencies(records)
-        failed = {str(record.axes["block"]) for record in records if record.error}
         following = {
-            block: next_width(latencies.get(block, {}), target_ms, PAPER_WIDTHS.get(block, _FIRST_WIDTH))
+            block: next_width(
+                latencies.get(block, {}),
+                target_ms,
+                PAPER_WIDTHS.get(block, _FIRST_WIDTH),
+                functools.partial(block_alignment, block),
+            )
             for block in blocks.NAMES
-            if block not in failed
         }
         return [self._spec(block, width) for block, width in following.items() if width is not None]
 
@@ -111,11 +123,14 @@ class Table2(NetworkTable):
             for mode, by_block in self.by_mode(own).items():
                 for block, record in by_block.items():
                     is_paper = mode == PAPER_WIDTHS_MODE and self.resolution == PAPER_RESOLUTION
-                    rows.append(ModeRow(mode, block, record, NORM_OPERATIONS[block] if is_paper else None))
-            target_ms = self._target_ms(own)
-            for block, found in _matches(own, target_ms).items():
-                sentence = found.sentence(target_ms or math.nan)
-                findings.append(f"{configuration.runtime} {configuration.precision}, {block}: {sentence}.")
+                    norms = NORM_OPERATIONS[block] if is_paper else None
+                    unaligned = self._best_unaligned(own, block) if mode == EQUAL_LATENCY_MODE else None
+                    rows.append(ModeRow(mode, block, record, norms, unaligned))
+            choices = _choices(own, self._target_ms(own))
+            findings += [
+                f"{configuration.runtime} {configuration.precision}, {block}: {choice.sentence}."
+                for block, choice in choices.items()
+            ]
         table, notes = table2(rows, accuracies)
         return Presentation(
             table=table,
@@ -133,18 +148,39 @@ class Table2(NetworkTable):
         from microbench.report.tables.table2 import EQUAL_LATENCY_MODE, PAPER_WIDTHS_MODE
 
         by_place = {_block_and_width(record): record for record in records}
-        matches = _matches(records, self._target_ms(records))
+        choices = _choices(records, self._target_ms(records))
         return {
             PAPER_WIDTHS_MODE: {
                 block: by_place[block, PAPER_WIDTHS[block]]
                 for block in published("table2")["block"]
                 if (block, PAPER_WIDTHS[block]) in by_place
             },
-            EQUAL_LATENCY_MODE: {block: by_place[block, found.width] for block, found in matches.items()},
+            EQUAL_LATENCY_MODE: {block: by_place[block, choice.width] for block, choice in choices.items()},
         }
 
+    def _best_unaligned(self, records: Sequence[Record], block: str) -> Record | None:
+        """Of a block's rows within the target whose channels are not aligned, the widest; None if there is none.
+
+        Args:
+            records: of this experiment, all in one configuration; only those that say how they are aligned count.
+            block: its name.
+        """
+        target_ms = self._target_ms(records)
+        own = {
+            int(record.axes["c"]): record
+            for record in records
+            if record.axes["block"] == block and _ALIGNED_TO in record.axes and record.measurement is not None
+        }
+        if target_ms is None:
+            return None
+        timed = {c: latency for c, latency in _latencies(records).get(block, {}).items() if c in own}
+        width = best_unaligned(timed, target_ms, lambda c: int(own[c].axes[_ALIGNED_TO]))
+        return None if width is None else own[width]
+
     def _spec(self, block: str, c: int) -> WorkloadSpec:
-        axes: dict[str, Axis] = {"block": block, "c": c}
+        from microbench.experiments.alignment import block_alignment
+
+        axes: dict[str, Axis] = {"block": block, "c": c, _ALIGNED_TO: block_alignment(block, c)}
         return network_spec(self.name, f"{block}/c{c}", self._choice(block, c), self.resolution, axes)
 
     @staticmethod
@@ -156,25 +192,30 @@ class Table2(NetworkTable):
     def _target_ms(self, records: Sequence[Record]) -> float | None:
         if self.target_ms is not None:
             return self.target_ms
-        return _latencies(records).get(REFERENCE_BLOCK, {}).get(PAPER_WIDTHS[REFERENCE_BLOCK])
+        reference = _latencies(records).get(REFERENCE_BLOCK, {}).get(PAPER_WIDTHS[REFERENCE_BLOCK], _TOO_SLOW)
+        return reference.estimate if math.isfinite(reference.estimate) else None
 
 
 def _block_and_width(record: Record) -> tuple[str, int]:
     return str(record.axes["block"]), int(record.axes["c"])
 
 
-def _latencies(records: Sequence[Record]) -> dict[str, dict[int, float]]:
-    """Measured latency in milliseconds by block and width."""
-    latencies: dict[str, dict[int, float]] = {}
+def _latencies(records: Sequence[Record]) -> dict[str, dict[int, Interval]]:
+    """Latency in milliseconds by block and width; infinite for a row that failed."""
+    latencies: dict[str, dict[int, Interval]] = {}
     for record in records:
-        if record.measurement is not None:
-            by_width = latencies.setdefault(str(record.axes["block"]), {})
-            by_width[int(record.axes["c"])] = record.measurement.latency_ms
+        block, width = _block_and_width(record)
+        measured = record.measurement
+        latencies.setdefault(block, {})[width] = _TOO_SLOW if measured is None else measured.undisturbed
     return latencies
 
 
-def _matches(records: Sequence[Record], target_ms: float | None) -> dict[str, Match]:
+def _choices(records: Sequence[Record], target_ms: float | None) -> dict[str, Choice]:
+    """By block, where any of its widths could be run."""
     if target_ms is None:
         return {}
-    found = {block: match(by_width, target_ms) for block, by_width in _latencies(records).items()}
-    return {block: outcome for block, outcome in found.items() if outcome is not None}
+    return {
+        block: choose(timed, target_ms)
+        for block, timed in _latencies(records).items()
+        if any(math.isfinite(latency.estimate) for latency in timed.values())
+    }

@@ -1,104 +1,202 @@
-"""The width at which a network meets a latency: a search by few timed candidates, as a pure function of them."""
+"""The widest network within a latency: a search of the free-width frontier by few timed candidates, as pure functions.
+
+Latency is no smooth function of the width: it comes in steps, and a width that leaves the runtime's blocked kernels may
+be slower than a wider one that fills them. So the search does not look for the width at which latency crosses the
+target; it looks for the widest one within it, and times the most aligned candidates first.
+
+It is exact for every curve in which no width is faster than a narrower one that is at least as aligned. Smooth curves,
+staircases, and staircases on which unaligned widths are slow are such curves. On others it may miss a wider width.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-TOLERANCE = 0.02
-"""A width whose latency is this close to the target, relative to it, meets it."""
+from microbench.measure.interval import Interval
 
-MAX_CANDIDATES = 8
+TOLERANCE = 0.02
+"""A width whose latency is above the target by no more than this share is within it."""
+
+MAX_CANDIDATES = 12
+
+MOST_ALIGNED = 16
+"""Channels of the widest vectors in float32, 64 bytes; see `alignment_of`."""
+
+ALIGNED = 8
+"""Widths of this alignment or more are called aligned: 8 channels are a vector of AVX2 in float32."""
 
 _FIRST_EXPONENT = 1.2
 """Of latency's growth with the width, until two points are measured: between the bytes' 1 and the arithmetic's 2."""
 
+_FARTHEST = 4
+"""How many times as wide as the widest one within the target a candidate may be."""
+
+_REACH = 8 * MOST_ALIGNED
+"""Among so many widths one is aligned to `MOST_ALIGNED`, or none is in any block that we know."""
+
+Alignment = Callable[[int], int]
+"""By width, the largest power of two, 16 at most, that divides the channels which matter."""
+
+
+def alignment_of(channels: int) -> int:
+    """The largest power of two, 16 at most, that divides a number of channels.
+
+    >>> [alignment_of(channels) for channels in (14, 24, 32, 48)]
+    [2, 8, 16, 16]
+    """
+    return math.gcd(channels, MOST_ALIGNED)
+
 
 @dataclass(frozen=True)
-class Match:
+class Choice:
     """What the search came to."""
 
     width: int
-    """The timed width closest to the target."""
-    deviation: float
-    """Its latency relative to the target, less 1."""
-    met: bool
-    """Whether the deviation is within the tolerance."""
-    straddled_by: tuple[int, int] | None
-    """If it is not: the neighbouring widths of which one is too fast and the other too slow."""
+    """The widest timed width within the target; the fastest one if none is within it."""
+    latency: Interval
+    """In milliseconds."""
+    target_ms: float
+    is_within: bool
+    """Whether its latency is above the target by no more than the tolerance."""
+    is_open: bool
+    """Whether its interval spans the limit, so that noise decides whether it is within."""
+    open_wider: tuple[int, ...]
+    """Wider timed widths that are not within the target, but whose intervals reach into it."""
+    next_slower: int | None
+    """The narrowest wider width that was timed."""
+    is_cut_short: bool
+    """Whether the number of candidates ended the search, so that a wider width may be within the target."""
 
-    def sentence(self, target_ms: float) -> str:
+    @property
+    def sentence(self) -> str:
         """The outcome in words."""
-        difference = f"{abs(self.deviation):.1%} {'slower' if self.deviation > 0 else 'faster'}"
-        take = f"take c={self.width}, {difference} than the target of {target_ms:.4g} ms"
-        if self.met:
-            return f"{take}, which is within {TOLERANCE:.0%}"
-        if self.straddled_by:
-            low, high = self.straddled_by
-            return f"{take}: no timed c comes closer, as latency jumps past the target between c={low} and c={high}"
-        return f"{take}: the closest of {MAX_CANDIDATES} candidates"
+        deviation = self.latency.estimate / self.target_ms - 1
+        text = (
+            f"take c={self.width}, {abs(deviation):.1%} {'slower' if deviation > 0 else 'faster'} than the target of "
+            f"{self.target_ms:.4g} ms"
+        )
+        if not self.is_within:
+            return f"{text}: no timed width is within {TOLERANCE:.0%} of it"
+        if self.next_slower is not None:
+            text += f": wider ones, from c={self.next_slower} on, are slower than it"
+        if self.is_cut_short:
+            text += f"; the search ended at its limit of {MAX_CANDIDATES} candidates"
+        if self.is_open:
+            text += "; whether it is within is open, as its interval spans the limit"
+        if self.open_wider:
+            widths = ", ".join(f"c={width}" for width in self.open_wider)
+            text += f"; {widths} may be within too, by the intervals"
+        return text
 
 
-def next_width(latency_ms: Mapping[int, float], target_ms: float, first: int) -> int | None:
+def next_width(timed: Mapping[int, Interval], target_ms: float, first: int, alignment: Alignment) -> int | None:
     """The width to time next, or None if the search is over.
 
-    Between the widest width known to be too fast and the narrowest known to be too slow, latency is taken to be a power
-    of the width; outside, likewise by the two nearest points.
+    First the most aligned widths on both sides of the target are found, by a power law through the nearest points. Then
+    the most aligned width that may still be within the target is timed, until none is left. Last, up to two unaligned
+    widths just below an aligned choice, to show what alignment is worth.
 
     Args:
-        latency_ms: by width, what is timed already.
-        target_ms: what latency is wanted.
+        timed: latency in milliseconds by width; infinite for a width that cannot be run.
+        target_ms: the latency to stay within.
         first: where to begin.
+        alignment: of each width, a power of two; all multiples of some width are aligned to `MOST_ALIGNED`.
     """
-    if not latency_ms:
+    if not timed:
         return first
-    if match(latency_ms, target_ms) is not None:
+    if len(timed) >= MAX_CANDIDATES or not any(math.isfinite(latency.estimate) for latency in timed.values()):
         return None
-    low, high = _bracket(latency_ms, target_ms)
-    if low is not None and high is not None:
-        guess = _power_law(low, latency_ms[low], high, latency_ms[high], target_ms)
-        return min(max(guess, low + 1), high - 1)
-    if high is None:
-        assert low is not None
-        return max(_extrapolated(latency_ms, low, target_ms), low + 1)
-    return max(min(_extrapolated(latency_ms, high, target_ms), high - 1), 1)
+    following = _following(timed, target_ms, alignment)
+    return _unaligned_below(timed, target_ms, alignment) if following is None else following
 
 
-def match(latency_ms: Mapping[int, float], target_ms: float) -> Match | None:
-    """The outcome of the search, or None if it must continue."""
-    nearest = min(latency_ms, key=lambda width: abs(math.log(latency_ms[width] / target_ms)))
-    deviation = latency_ms[nearest] / target_ms - 1
-    if abs(deviation) <= TOLERANCE:
-        return Match(nearest, deviation, met=True, straddled_by=None)
-    low, high = _bracket(latency_ms, target_ms)
-    if low is not None and high == low + 1:
-        return Match(nearest, deviation, met=False, straddled_by=(low, high))
-    if len(latency_ms) >= MAX_CANDIDATES or (low is None and high == 1):
-        return Match(nearest, deviation, met=False, straddled_by=None)
+def choose(timed: Mapping[int, Interval], target_ms: float) -> Choice:
+    """The widest timed width within the target.
+
+    MACs grow with the width, so that it is also the one with the most MACs.
+
+    Args:
+        timed: latency in milliseconds by width, at least one of them finite.
+        target_ms: the latency to stay within.
+    """
+    limit_ms = _limit(target_ms)
+    within = _within(timed, target_ms)
+    width = max(within) if within else min(timed, key=lambda each: timed[each].estimate)
+    wider = sorted(each for each in timed if each > width)
+    return Choice(
+        width=width,
+        latency=timed[width],
+        target_ms=target_ms,
+        is_within=bool(within),
+        is_open=timed[width].low <= limit_ms < timed[width].high,
+        open_wider=tuple(each for each in wider if timed[each].low <= limit_ms),
+        next_slower=wider[0] if wider else None,
+        is_cut_short=len(timed) >= MAX_CANDIDATES,
+    )
+
+
+def best_unaligned(timed: Mapping[int, Interval], target_ms: float, alignment: Alignment) -> int | None:
+    """The widest unaligned width that was timed within the target, or None."""
+    return max((width for width in _within(timed, target_ms) if alignment(width) < ALIGNED), default=None)
+
+
+def _limit(target_ms: float) -> float:
+    return target_ms * (1 + TOLERANCE)
+
+
+def _within(timed: Mapping[int, Interval], target_ms: float) -> list[int]:
+    return [width for width, latency in timed.items() if latency.estimate <= _limit(target_ms)]
+
+
+def _following(timed: Mapping[int, Interval], target_ms: float, alignment: Alignment) -> int | None:
+    """The next candidate that may be wider than all that are within the target; None if there is none."""
+    low = max(_within(timed, target_ms), default=0)
+    slow = [width for width in timed if width > low]
+    guess = _power_law(timed, target_ms)
+    ends = [width for width in slow if alignment(width) == MOST_ALIGNED]
+    if not ends:
+        # Latency on a step of a staircase says little of widths far beyond it.
+        farthest = _FARTHEST * max(low, MOST_ALIGNED // _FARTHEST)
+        return _most_aligned_from(max(min(guess, farthest), low + 1), timed, alignment)
+    # Nor does it within the bracket: each candidate leaves out a quarter at least.
+    quarter = (min(ends) - low) // 4
+    guess = min(max(guess, low + quarter), min(ends) - quarter)
+    candidates = [
+        width
+        for width in range(low + 1, min(ends))
+        if width not in timed and not any(v < width and alignment(v) >= alignment(width) for v in slow)
+    ]
+    return min(candidates, key=lambda width: (-alignment(width), abs(width - guess)), default=None)
+
+
+def _most_aligned_from(width: int, timed: Mapping[int, Interval], alignment: Alignment) -> int:
+    untimed = [wider for wider in range(width, width + _REACH) if wider not in timed]
+    return max(untimed, key=lambda wider: (alignment(wider), -wider))
+
+
+def _unaligned_below(timed: Mapping[int, Interval], target_ms: float, alignment: Alignment) -> int | None:
+    within = _within(timed, target_ms)
+    chosen = max(within, default=0)
+    # The last candidate is kept for the search, which a full number of them would seem to have cut short.
+    if not chosen or alignment(chosen) < ALIGNED or len(timed) >= MAX_CANDIDATES - 1:
+        return None
+    for width in (chosen - 1, chosen - 2):
+        if width < 1 or width in within:
+            return None
+        if width not in timed and alignment(width) < ALIGNED:
+            return width
     return None
 
 
-def _bracket(latency_ms: Mapping[int, float], target_ms: float) -> tuple[int | None, int | None]:
-    """The narrowest width that is too slow, and the widest below it that is too fast.
-
-    Latency may fall where a width gets wider (16 after 15): the first crossing is the one that is searched.
-    """
-    high = min((width for width, latency in latency_ms.items() if latency > target_ms), default=None)
-    fast = (width for width, latency in latency_ms.items() if latency <= target_ms and (high is None or width < high))
-    return max(fast, default=None), high
-
-
-def _power_law(low: int, low_ms: float, high: int, high_ms: float, target_ms: float) -> int:
-    exponent: float = math.log(high_ms / low_ms) / math.log(high / low)
-    return round(low * math.pow(target_ms / low_ms, 1 / exponent))
-
-
-def _extrapolated(latency_ms: Mapping[int, float], edge: int, target_ms: float) -> int:
-    others = sorted((width for width in latency_ms if width != edge), key=lambda width: abs(width - edge))
+def _power_law(timed: Mapping[int, Interval], target_ms: float) -> int:
+    """Where latency would be the target's, if it were a power of the width through the two points nearest to it."""
+    known = {width: latency.estimate for width, latency in timed.items() if math.isfinite(latency.estimate)}
+    nearest, *others = sorted(known, key=lambda width: abs(math.log(known[width] / target_ms)))
     exponent = _FIRST_EXPONENT
     if others:
-        slope = math.log(latency_ms[others[0]] / latency_ms[edge]) / math.log(others[0] / edge)
+        slope = math.log(known[others[0]] / known[nearest]) / math.log(others[0] / nearest)
         # Two noisy points close together may say anything.
         exponent = min(max(slope, 0.5), 2.5)
-    return round(edge * math.pow(target_ms / latency_ms[edge], 1 / exponent))
+    return max(round(nearest * math.pow(target_ms / known[nearest], 1 / exponent)), 1)

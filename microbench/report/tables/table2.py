@@ -48,6 +48,8 @@ class ModeRow:
     record: Record
     norm_operations: int | None = None
     """What counting BN would add to the MACs; asked for where the paper's count is beside ours."""
+    unaligned: Record | None = None
+    """Of an equal-latency row: the widest one within the target whose channels are not aligned, if one was timed."""
 
 
 def table2(rows: Sequence[ModeRow], accuracies: Mapping[str, Accuracy]) -> tuple[pd.DataFrame, list[str]]:
@@ -59,6 +61,7 @@ def table2(rows: Sequence[ModeRow], accuracies: Mapping[str, Accuracy]) -> tuple
     paper = {str(row["block"]): row for row in published("table2").to_dict("records")}
     lines = []
     notes = []
+    has_alignment = any("aligned_to" in row.record.axes for row in rows)
     for row in rows:
         with_norms = _gmacs_with_norms(row)
         is_paper = row.mode == PAPER_WIDTHS_MODE and row.record.axes["resolution"] == PAPER_RESOLUTION
@@ -71,6 +74,7 @@ def table2(rows: Sequence[ModeRow], accuracies: Mapping[str, Accuracy]) -> tuple
                 RUN_IN: target_of(row.record),
                 **miou_cell(accuracies, row.block if row.mode == PAPER_WIDTHS_MODE else None),
                 **measured_cells(row.record),
+                **(_alignment_cells(row) if has_alignment else {}),
                 _COUNTED_AS_PAPER: significant(with_norms) if with_norms else "",
                 "paper's mIoU %": significant(theirs["miou_percent"]) if theirs else "",
                 "paper's ms": significant(theirs["latency_ms"]) if theirs else "",
@@ -84,6 +88,20 @@ def table2(rows: Sequence[ModeRow], accuracies: Mapping[str, Accuracy]) -> tuple
     if any(row.norm_operations is not None for row in rows):
         notes.insert(0, _WIDTH_NOTE)
     return network_table(lines), list(dict.fromkeys(notes))
+
+
+def _alignment_cells(row: ModeRow) -> dict[str, str]:
+    """What the row's channels are multiples of and, for a width that was searched, what alignment was worth."""
+    aligned_to = row.record.axes.get("aligned_to")
+    compared = row.unaligned
+    worth = ""
+    if compared is not None and compared.cost and row.record.cost:
+        worth = f"{row.record.cost.macs / compared.cost.macs:.2f}"
+    return {
+        "channels in multiples of": "" if aligned_to is None else str(aligned_to),
+        "best unaligned c timed within the target": "" if compared is None else str(compared.axes["c"]),
+        "GMACs over those of that c": worth,
+    }
 
 
 def _gmacs_with_norms(row: ModeRow) -> float | None:

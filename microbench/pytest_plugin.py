@@ -153,6 +153,7 @@ def _note(benchmark: Any, spec: WorkloadSpec, workload: Workload, target: Target
         threads=c.threads,
         timing=c.timing,
         l2=c.l2,
+        cache=c.cache,
         macs=cost.macs,
         parameters=cost.parameters,
         moved_bytes=cost.moved_bytes,

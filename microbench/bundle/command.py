@@ -37,7 +37,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     try:
         for text in options.imports:
             plugins.request(text)
-        with cache_in(options.cache):
+        with cache_in(options.engine_cache):
             sys.exit(_measure(options))
     except InputError as error:
         _say(str(error))
@@ -101,6 +101,14 @@ def _parser() -> argparse.ArgumentParser:
         help="on a GPU: hot, or cold to find the inputs outside its cache in each run; repeatable [default: hot]",
     )
     parser.add_argument(
+        "--cache",
+        dest="cache_states",
+        action="append",
+        metavar="STATE",
+        help="on a CPU: hot, or cold to find inputs and weights outside its caches in each run; repeatable "
+        "[default: hot]",
+    )
+    parser.add_argument(
         "--threads", type=int, help="worker threads on a CPU [default: 1 for blocks, all cores for whole networks]"
     )
     parser.add_argument(
@@ -146,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--plan", action="store_true", help="say what is missing and how long it may take, no more")
     parser.add_argument(
-        "--cache",
+        "--engine-cache",
         type=Path,
         help="folder of engines and of what kernels took; bring it along to a later visit "
         "[default: MICROBENCH_CACHE, else lpsnet-microbench in the user's cache folder]",
@@ -178,6 +186,7 @@ def _measure(options: argparse.Namespace) -> int:
         precisions=options.precisions or ["fp32"],
         timings=options.timings or [runtimes.AUTO],
         l2_states=options.l2_states or [HOT],
+        cache_states=options.cache_states or [HOT],
         device=options.device,
         threads=options.threads,
         ci_target=options.ci_target,

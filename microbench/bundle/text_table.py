@@ -7,8 +7,8 @@ from typing import Sequence
 from microbench.measure.record import Record
 from microbench.measure.wording import interval_text, remarks, significant, spread_text
 
-_HEADINGS = ("row", "runtime", "precision", "device", "threads", "timing", "l2", "latency ms", "MMACs/ms",
-             "spread", "remarks")  # fmt: skip
+_HEADINGS = ("row", "runtime", "precision", "device", "threads", "timing", "l2", "cache", "latency ms",
+             "MMACs/ms", "spread", "remarks")  # fmt: skip
 
 
 def table_text(records: Sequence[Record]) -> str:
@@ -29,6 +29,7 @@ def _cells(record: Record) -> tuple[str, ...]:
         str(c.threads),
         c.timing,
         c.l2,
+        c.cache,
         interval_text(record.measurement),
         significant(efficiency) if efficiency else "",
         spread_text(record.measurement),

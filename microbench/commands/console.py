@@ -148,6 +148,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
             "device",
             "timing",
             "l2",
+            "cache",
             "ceiling",
             "remarks",
             "name",

@@ -81,6 +81,15 @@ l2_states = click.option(
     help="On a GPU: whether a run finds its inputs in the L2 cache (hot) or in memory (cold)." + _REPEATABLE,
 )
 
+cache_states = click.option(
+    "--cache",
+    "cache_states",
+    multiple=True,
+    default=Settings.cache_states,
+    help="On a CPU: whether a run finds its inputs and weights in the processor's caches (hot) or in memory (cold) "
+    "[default: hot; Figure 4 both, on one thread]." + _REPEATABLE,
+)
+
 threads = click.option(
     "--threads", type=int, help="Worker threads on a CPU [default: 1 for blocks, all cores for whole networks]."
 )

@@ -60,6 +60,7 @@ def run_options(command: Command) -> Command:
         options.device,
         options.timings,
         options.l2_states,
+        options.cache_states,
         options.threads,
         click.option("--ci", "ci_target", type=float,
                      help="Sample until the half width of the 95% interval is this share of the latency "

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from microbench.experiments.base import EXPERIMENTS, Experiment, Presentation
 from microbench.experiments.sweep import CHAIN_DEPTHS, Axes, BlockChoice, axes_to_specs
 from microbench.measure.record import Record
+from microbench.measure.timing import CACHE_STATES
 from microbench.measure.workload import WorkloadSpec
 
 CONV = BlockChoice("conv3x3", (("bare", True),))
@@ -26,12 +28,13 @@ class Figure4(Experiment):
     title = "Figure 4: FLOPs-efficiency of the standard against the depthwise separable convolution"
 
     def specs(self) -> list[WorkloadSpec]:
-        """A single block and three longer chains of each."""
+        """A single block and three longer chains of each, with hot caches and on one thread of a CPU with cold ones."""
         axes = Axes(blocks=(CONV, SEPCONV), widths=(32,), resolutions=((128, 128),), depths=CHAIN_DEPTHS)
-        return axes_to_specs(self.name, axes)
+        return [replace(spec, caches=CACHE_STATES) for spec in axes_to_specs(self.name, axes)]
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
-        """Bars of MMACs/ms, ours and the published ones in panels of their own."""
+        """Bars of MMACs/ms with hot and with cold caches, ours and the published ones in panels of their own."""
+        from microbench.report.cache_ratio import cache_ratios
         from microbench.report.dataframe import to_dataframe
         from microbench.report.efficiency_ratio import efficiency_ratios, marginal_efficiency_ratios
         from microbench.report.figures.figure4 import draw_figure4
@@ -44,11 +47,13 @@ class Figure4(Experiment):
             *efficiency_ratios(single, CONV.label, SEPCONV.label),
             *marginal_efficiency_ratios(costs, CONV.label, SEPCONV.label),
         ]
+        cold = cache_ratios(single, costs)
         return Presentation(
             table=block_table(records, ceilings, costs),
-            findings=tuple(ratio.sentence for ratio in ratios),
+            findings=(*(ratio.sentence for ratio in ratios), *(ratio.sentence for ratio in cold)),
             data={
                 "conv_over_sepconv_efficiency": [ratio.as_json() for ratio in ratios],
+                "cold_over_hot_latency": [ratio.as_json() for ratio in cold],
                 "marginal_costs": [cost.as_json() for cost in costs],
             },
             figures=draw_figure4(to_dataframe(single), costs, ratios, folder / self.name, machine=folder.name),

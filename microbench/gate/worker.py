@@ -66,7 +66,7 @@ def run_job(job: Job) -> Iterator[dict[str, Any]]:
         InputError: the configuration cannot be run here.
     """
     c = job.configuration
-    runtime, _ = configure(c.runtime, c.precision, c.device, c.threads, c.timing, c.l2)
+    runtime, _ = configure(c.runtime, c.precision, c.device, c.threads, c.timing, c.l2, c.cache)
     yield {"runtime_version": runtime.version()}
     rng = np.random.default_rng(job.seed)
     for task in job.tasks:

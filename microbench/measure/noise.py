@@ -131,6 +131,8 @@ class Diagnostics:
     """Why it did, e.g. "power cap"."""
     peak_resident_bytes: Optional[int] = None
     """The most memory that the measuring process had held by the end of the row, all rows loaded with it included."""
+    overwritten_bytes: Optional[int] = None
+    """Before each run, where it was to find the processor's caches cold."""
 
     def reasons(self, *, single_threaded: bool, by_device: bool = False) -> tuple[str, ...]:
         """Which diagnostics are beyond their limits, with their values; empty if none is.

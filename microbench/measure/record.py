@@ -48,6 +48,8 @@ class Configuration:
     """What the latency is the latency of; see `microbench.measure.timing`."""
     l2: str = HOT
     """Whether a run finds its inputs in the GPU's cache; see there."""
+    cache: str = HOT
+    """Whether a run on a CPU finds its inputs and weights in the processor's caches; see there."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,10 @@ def row_key(
 ) -> tuple[str, ...]:
     """The identity of a row, also of one that is not measured yet."""
     c = configuration
-    return (experiment, name, c.runtime, runtime_version, c.precision, c.device, str(c.threads), c.timing, c.l2, host)
+    return (
+        experiment, name, c.runtime, runtime_version, c.precision, c.device, str(c.threads), c.timing, c.l2, c.cache,
+        host,
+    )  # fmt: skip
 
 
 def _efficiency(cost: Optional[Cost], latency_ms: Optional[float]) -> Optional[float]:

@@ -59,7 +59,11 @@ _UNPRIMED_FROM_MS = 100.0
 """Each window is led in by untimed runs: the other rows have just emptied the caches, and the latency reported is that
 of back-to-back runs. Short runs are repeated for at least this time and often, as a cache may take several passes over
 maps of its own size until it keeps what it should (here 10% at 16 channels); a run of 20 ms or more has one run ahead
-of it, and in one of 100 ms or more the caches' share is lost."""
+of it, and in one of 100 ms or more the caches' share is lost. Where the caches are emptied before each run, nothing
+leads a window in."""
+_COLD_WINDOW_MS = 0.1
+"""A window of runs that find the caches cold lasts at least this long: a thousand times what reading the clocks adds to
+it. To empty the caches takes ten times as long as a short run, so that more runs a window would cost many loads."""
 
 
 @dataclass(frozen=True)
@@ -405,8 +409,10 @@ def _warm_up(progress: _Progress, policy: Policy) -> None:
     session = progress.session
     assert session is not None
     start = time.perf_counter()
+    is_cold = session.empty_caches is not None
     minimum_ns = max(
-        policy.min_window_ms * 1e6, _RESOLUTION_FACTOR * time.get_clock_info("perf_counter").resolution * 1e9
+        (_COLD_WINDOW_MS if is_cold else policy.min_window_ms) * 1e6,
+        _RESOLUTION_FACTOR * time.get_clock_info("perf_counter").resolution * 1e9,
     )
     previous_ns = float("inf")
     for _ in range(_MAX_WARMUP_WINDOWS):
@@ -417,7 +423,7 @@ def _warm_up(progress: _Progress, policy: Policy) -> None:
         elif abs(run_ns / previous_ns - 1) < _WARMUP_AGREEMENT:
             break
         previous_ns = run_ns
-    progress.prime_runs = _prime_runs(run_ns / 1e6)
+    progress.prime_runs = 0 if is_cold else _prime_runs(run_ns / 1e6)
     progress.spent_s += time.perf_counter() - start
 
 
@@ -463,6 +469,7 @@ def _outcome(progress: _Progress, policy: Policy) -> Outcome:
             "windows: too few are left"
         )
     clocks = [reading.sm_clock_mhz for reading in readings if reading.sm_clock_mhz is not None]
+    caches = progress.session.empty_caches
     by_build = independent_samples(progress.generations)
     diagnostics = Diagnostics(
         preemptions_per_s=round(sum(r.preemptions for r in readings) * 1e9 / sum(r.wall_ns for r in readings), 1),
@@ -476,6 +483,7 @@ def _outcome(progress: _Progress, policy: Policy) -> Outcome:
         throttled_windows=len(progress.discarded) if clocks or progress.discarded else None,
         throttling=_throttling(progress),
         peak_resident_bytes=peak_resident_bytes(),
+        overwritten_bytes=None if caches is None else caches.overwritten_bytes,
     )
     return summarize(
         tuple(progress.generations),

@@ -1,6 +1,7 @@
 """What a latency is the latency of: three ways to time one run on a GPU, and whether its inputs lie in the cache.
 
-They answer different questions and are never merged: each is a row of its own.
+They answer different questions and are never merged: each is a row of its own. So is, on a CPU, a latency with the
+processor's caches emptied before each run.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ the device, the launch, the run, the copy back and the waiting for it. The one t
 TIMINGS = (KERNEL_SPAN, ISOLATED, END_TO_END)
 
 HOT = "hot"
-"""Each run reads the same inputs, which stay in whatever cache they fit."""
+"""Each run reads the same inputs and weights, which stay in whatever cache they fit: runs are back to back."""
 COLD = "cold"
-"""Before each run, untimed, more memory than the GPU's L2 cache holds is overwritten, so that a run finds neither its
-inputs nor its weights there."""
+"""Before each run, untimed, more memory than the GPU's L2 cache, or than all caches of the processor, hold is
+overwritten, so that a run finds neither its inputs nor its weights there, as after the run of another model."""
 
 L2_STATES = (HOT, COLD)
+"""Of a GPU."""
+CACHE_STATES = (HOT, COLD)
+"""Of a processor; see `microbench.measure.cold_caches`."""

@@ -8,6 +8,8 @@ from typing import Any, Callable, Mapping, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from microbench.measure.timing import HOT
+
 Axis = Union[str, int, float, bool]
 
 
@@ -58,3 +60,5 @@ class WorkloadSpec:
     build: Callable[[], Workload] = field(compare=False)
     axes: Mapping[str, Axis] = field(default_factory=dict, compare=False)
     """Where the workload lies in its experiment, e.g. {"block": "conv3x3", "width": 32}."""
+    caches: tuple[str, ...] = field(default=(HOT,), compare=False)
+    """In which states of the processor's caches it is timed; those beyond the first on one thread of a CPU alone."""

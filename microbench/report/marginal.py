@@ -106,20 +106,30 @@ def efficiency_advantage(first: MarginalCost, second: MarginalCost) -> LatencyRa
         The ratio, from resamples drawn alike for both where they are of one run; None where a marginal cost is not
         surely above 0 or the MACs are unknown.
     """
-    if first.efficiency_mmacs_per_ms is None or second.efficiency_mmacs_per_ms is None:
+    if not first.macs or not second.macs:
         return None
-    assert first.macs is not None
-    assert second.macs is not None
+    ratio = cost_ratio(second, first)
+    return None if ratio is None else ratio.scaled(first.macs / second.macs)
+
+
+def cost_ratio(first: MarginalCost, second: MarginalCost) -> LatencyRatio | None:
+    """What one more block of the first kind costs over what one more of the second does.
+
+    Returns:
+        The ratio, from resamples drawn alike for both where they are of one run; None where a marginal cost is not
+        surely above 0.
+    """
+    if first.marginal_ms.low <= 0 or second.marginal_ms.low <= 0:
+        return None
     rows = (*first.rows, *second.rows)
     is_paired = len({row.run for row in rows}) == 1
     loads = min(row.measurement.loads for row in rows if row.measurement)
     interval = _interval(
-        second.marginal_ms.estimate / first.marginal_ms.estimate, second.resampled_ms / first.resampled_ms
+        first.marginal_ms.estimate / second.marginal_ms.estimate, first.resampled_ms / second.resampled_ms
     )
     if not is_paired:
         interval = Interval(interval.estimate, interval.low / (1 + BETWEEN_RUNS), interval.high * (1 + BETWEEN_RUNS))
-    ratio = LatencyRatio(interval, log_error(interval, loads - 1), loads - 1, loads, is_paired)
-    return ratio.scaled(first.macs / second.macs)
+    return LatencyRatio(interval, log_error(interval, loads - 1), loads - 1, loads, is_paired)
 
 
 def _depth(record: Record) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Iterator, Optional, Sequence, Union
 
+from microbench.measure.cold_caches import cold_caches
 from microbench.measure.environment import fingerprint
 from microbench.measure.grouping import MemoryBudget
 from microbench.measure.measurement import Measurement
@@ -17,6 +18,7 @@ from microbench.measure.record import Configuration, Record, row_key
 from microbench.measure.sampler import Failure, Outcome, Policy, Row, one_line, sample
 from microbench.measure.session import Session
 from microbench.measure.store import RecordStore, read_records
+from microbench.measure.timing import COLD
 from microbench.measure.workload import Workload, WorkloadSpec
 from microbench.runs.time_limit import TimeLimit, expected_row_s
 from microbench.runtimes import Runtime
@@ -49,14 +51,27 @@ class Plan:
     memory_bytes: Optional[int] = None
     """What the models that are loaded at the same time may take; if None, see `measure.memory.default_limit_bytes`."""
 
+    @property
+    def rows(self) -> list[PlannedRow]:
+        """Each spec in each target, but for the states of the caches that are not the spec's."""
+        return [
+            PlannedRow(spec, target)
+            for spec in self.specs
+            for target in self.targets
+            if target.configuration.cache in spec.caches
+        ]
+
 
 @dataclass(frozen=True)
-class _PlannedRow:
+class PlannedRow:
+    """What to time, and where."""
+
     spec: WorkloadSpec
     target: Target
 
     @property
     def key(self) -> tuple[str, ...]:
+        """What its record will be known by; see `Record.key`."""
         return row_key(
             self.spec.experiment,
             self.spec.name,
@@ -85,9 +100,8 @@ def run(
     Raises:
         InputError: a records file cannot be written or is not one.
     """
-    planned = [_PlannedRow(spec, target) for spec in plan.specs for target in plan.targets]
     # A width given twice, or a runtime by its name and as "auto", is one row.
-    rows = list({row.key: row for row in planned}.values())
+    rows = list({row.key: row for row in plan.rows}.values())
     with contextlib.ExitStack() as stack:
         stores = {
             name: stack.enter_context(RecordStore(plan.folder / f"{name}.jsonl"))
@@ -103,14 +117,14 @@ def run(
         return [record for row in rows if (record := stores[row.spec.experiment].get(row.key)) is not None]
 
 
-def _is_done(row: _PlannedRow, record: Optional[Record], policy: Policy) -> bool:
+def _is_done(row: PlannedRow, record: Optional[Record], policy: Policy) -> bool:
     if record is None or record.measurement is None or record.measurement.ci_target > policy.ci_target:
         return False
     builds = {generation.build for generation in record.measurement.generations}
     return len(builds) >= row.target.runtime.min_builds
 
 
-def _parts(rows: list[_PlannedRow]) -> Iterator[list[_PlannedRow]]:
+def _parts(rows: list[PlannedRow]) -> Iterator[list[PlannedRow]]:
     for start in range(0, len(rows), MAX_INTERLEAVED_ROWS):
         yield rows[start : start + MAX_INTERLEAVED_ROWS]
 
@@ -121,11 +135,11 @@ def missing_targets(plan: Plan) -> list[Target]:
     for name in dict.fromkeys(spec.experiment for spec in plan.specs):
         path = plan.folder / f"{name}.jsonl"
         known.update({record.key: record for record in read_records(path)} if path.exists() else {})
-    planned = {row.key: row for row in (_PlannedRow(spec, target) for spec in plan.specs for target in plan.targets)}
+    planned = {row.key: row for row in plan.rows}
     return [row.target for row in planned.values() if plan.fresh or not _is_done(row, known.get(row.key), plan.policy)]
 
 
-def _limited_parts(rows: list[_PlannedRow], plan: Plan, limit: TimeLimit) -> Iterator[list[_PlannedRow]]:
+def _limited_parts(rows: list[PlannedRow], plan: Plan, limit: TimeLimit) -> Iterator[list[PlannedRow]]:
     """As many rows at a time as end within the limit, by what the parts before took."""
     while rows:
         expected_s = [expected_row_s(plan.policy, row.target.runtime) for row in rows]
@@ -140,7 +154,7 @@ def _limited_parts(rows: list[_PlannedRow], plan: Plan, limit: TimeLimit) -> Ite
 
 
 def _measure(
-    rows: list[_PlannedRow],
+    rows: list[PlannedRow],
     stores: dict[str, RecordStore],
     plan: Plan,
     on_progress: Callable[[str, float], None],
@@ -148,7 +162,7 @@ def _measure(
     run_name = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}-{secrets.token_hex(2)}"
     workloads = _build(rows, on_progress)
 
-    def keep(row: _PlannedRow, outcome: Outcome) -> None:
+    def keep(row: PlannedRow, outcome: Outcome) -> None:
         workload = workloads[row.spec.experiment, row.spec.name]
         stores[row.spec.experiment].append(
             Record(
@@ -165,7 +179,7 @@ def _measure(
             )
         )
 
-    planned: dict[str, _PlannedRow] = {}
+    planned: dict[str, PlannedRow] = {}
     sampled = []
     for row in rows:
         workload = workloads[row.spec.experiment, row.spec.name]
@@ -185,6 +199,8 @@ def _measure(
                     estimated_bytes=_session_bytes(workload, row.target.configuration.device),
                 )
             )
+    for threads in {row.target.configuration.threads for row in rows if row.target.configuration.cache == COLD}:
+        cold_caches(threads)  # its memory is not the sessions', which is counted from now on
     return_freed_memory()  # exporters leave much behind, which would count as the sessions'
     if sampled:
         sample(
@@ -219,7 +235,7 @@ class _Loader:
 
 
 def _build(
-    rows: list[_PlannedRow], on_progress: Callable[[str, float], None]
+    rows: list[PlannedRow], on_progress: Callable[[str, float], None]
 ) -> dict[tuple[str, str], Union[Workload, Failure]]:
     """Build each spec once; one that cannot be built is that spec's failure, not the run's."""
     specs = {(row.spec.experiment, row.spec.name): row.spec for row in rows}

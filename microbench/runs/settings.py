@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -15,7 +15,7 @@ from microbench.measure.timing import HOT
 from microbench.measure.undisturbed import DRAWN
 from microbench.measure.workload import WorkloadSpec
 from microbench.runs.runner import Plan, Target
-from microbench.runtimes import AUTO, configure
+from microbench.runtimes import AUTO, configure, get
 
 QUICK_FACTOR = 3
 """A quick run's intervals may be this many times wider, and its rows take as much less time."""
@@ -33,6 +33,9 @@ class Settings:
     """What the latency is the latency of; "auto" is the kernel span on a GPU."""
     l2_states: Sequence[str] = (HOT,)
     """Whether a run finds its inputs in the GPU's cache."""
+    cache_states: Sequence[str] = ()
+    """Whether a run on a CPU finds the processor's caches hot or cold; if empty, hot, and cold too for the specs that
+    say so, on one thread."""
     device: str = AUTO
     threads: Optional[int] = None
     """Worker threads on a CPU; if None, one for blocks and all cores for whole networks."""
@@ -68,12 +71,15 @@ def plan_of(specs: Sequence[WorkloadSpec], settings: Settings, *, whole_networks
     threads = settings.threads
     if threads is None:
         threads = fingerprint().cpu_cores if whole_networks else 1
+    specs = with_caches(specs, settings)
     targets = [
-        Target(*configure(runtime, precision, settings.device, threads, timing, l2))
+        Target(*configure(runtime, precision, settings.device, threads, timing, l2, cache))
         for runtime in dict.fromkeys(settings.runtimes)
         for precision in dict.fromkeys(settings.precisions)
         for timing in dict.fromkeys(settings.timings)
         for l2 in dict.fromkeys(settings.l2_states)
+        for cache in dict.fromkeys(settings.cache_states or [HOT, *(state for spec in specs for state in spec.caches)])
+        if settings.cache_states or cache == HOT or _is_one_thread(runtime, settings.device, threads)
     ]
     for target in targets:
         if settings.builds is not None and target.runtime.min_builds > 1:
@@ -87,6 +93,19 @@ def plan_of(specs: Sequence[WorkloadSpec], settings: Settings, *, whole_networks
         whole_networks=whole_networks,
         memory_bytes=None if settings.memory_gib is None else int(settings.memory_gib * GIB),
     )
+
+
+def with_caches(specs: Sequence[WorkloadSpec], settings: Settings) -> list[WorkloadSpec]:
+    """The specs, each in the states of the caches that the user asks for, if any."""
+    if not settings.cache_states:
+        return list(specs)
+    return [replace(spec, caches=tuple(settings.cache_states)) for spec in specs]
+
+
+def _is_one_thread(runtime: str, device: str, threads: int) -> bool:
+    chosen = get(runtime)
+    usual = next((place for place in chosen.precisions if chosen.missing(place) is None), "")
+    return threads == 1 and (usual if device == AUTO else device) == "cpu"
 
 
 def _policy(settings: Settings, *, whole_networks: bool) -> Policy:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from microbench.errors import InputError, one_of, require_positive
 from microbench.measure.record import Configuration
-from microbench.measure.timing import COLD, END_TO_END, HOT, L2_STATES
+from microbench.measure.timing import CACHE_STATES, COLD, END_TO_END, HOT, L2_STATES
 from microbench.runtimes.base import RUNTIMES, Runtime
 
 __all__ = ["AUTO", "Runtime", "configure", "get", "names"]
@@ -38,7 +38,13 @@ def get(name: str) -> Runtime:
 
 
 def configure(
-    name: str, precision: str, device: str, threads: int, timing: str = AUTO, l2: str = HOT
+    name: str,
+    precision: str,
+    device: str,
+    threads: int,
+    timing: str = AUTO,
+    l2: str = HOT,
+    cache: str = HOT,
 ) -> tuple[Runtime, Configuration]:
     """The runtime called `name` and the configuration that it is asked to run in.
 
@@ -50,6 +56,7 @@ def configure(
         timing: one of the runtime's timings (see `microbench.measure.timing`), or "auto" for the first of them: the
             kernel span on a GPU.
         l2: "hot", or "cold" to find the inputs outside the GPU's cache in each run.
+        cache: "hot", or "cold" to find the inputs outside the processor's caches in each run.
 
     Raises:
         InputError: the runtime, precision, device or timing is unknown to it, or it is not available here.
@@ -71,7 +78,11 @@ def configure(
         raise one_of("l2", l2, L2_STATES)
     if l2 == COLD and timing == END_TO_END:
         raise InputError("l2 'cold' goes with the timings kernel_span and isolated alone: a copy warms the cache.")
+    if cache not in CACHE_STATES:
+        raise one_of("cache", cache, CACHE_STATES)
+    if cache == COLD and device != "cpu":
+        raise InputError("cache 'cold' goes with the device cpu alone: on a GPU, give l2 'cold'.")
     reason = runtime.missing(device) or runtime.broken()
     if reason is not None:
         raise InputError(f"runtime {runtime.name!r} is not available on {device}: {reason}; {runtime.install}.")
-    return runtime, Configuration(runtime.name, precision, device, threads, timing, l2)
+    return runtime, Configuration(runtime.name, precision, device, threads, timing, l2, cache)

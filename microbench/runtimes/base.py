@@ -11,10 +11,11 @@ from typing import ClassVar, Mapping, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from microbench.measure.cold_caches import cold_caches
 from microbench.measure.record import Configuration
 from microbench.measure.sampler import one_line
 from microbench.measure.session import Session, check_outputs
-from microbench.measure.timing import END_TO_END
+from microbench.measure.timing import COLD, END_TO_END
 from microbench.measure.workload import Workload
 from microbench.registry import Extends, Registry
 
@@ -97,6 +98,8 @@ class Runtime(ABC):
     def load_checked(self, workload: Workload, configuration: Configuration, layout_seed: int) -> Session:
         """Load the model with its inputs placed anew in memory, run it once, and compare its output with the reference.
 
+        A session whose configuration says that caches are cold empties them before each run that it times.
+
         Raises:
             WrongOutputError: the output is not the reference's within the precision's tolerance.
         """
@@ -110,6 +113,8 @@ class Runtime(ABC):
         except BaseException:
             session.close()
             raise
+        if configuration.cache == COLD:
+            session.empty_caches = cold_caches(configuration.threads)
         return session
 
 

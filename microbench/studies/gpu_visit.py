@@ -134,7 +134,7 @@ def _tensorrt(visit: Visit, name: str, patterns: Sequence[str], precisions: Sequ
         visit.tensorrt_python, *_DEVICE_PROGRAM, str(visit.bundle), "--runtime", "tensorrt",
         *(part for precision in precisions for part in ("--precision", precision)),
         *(part for pattern in present for part in ("--only", pattern)),
-        "--results", str(visit.folder / RESULTS), "--cache", str(visit.folder / CACHE),
+        "--results", str(visit.folder / RESULTS), "--engine-cache", str(visit.folder / CACHE),
     )  # fmt: skip
     return [
         Step(f"tensorrt-{name}-engines", (*command, "--build-only"), limited=True),

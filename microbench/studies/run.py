@@ -10,7 +10,7 @@ from microbench.experiments.ceilings import CEILINGS, with_ceilings
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.runs.runner import Plan, Target, run
-from microbench.runs.settings import Settings, plan_of
+from microbench.runs.settings import Settings, plan_of, with_caches
 from microbench.runs.time_limit import TimeLimit
 
 __all__ = ["CEILINGS", "Settings", "run_experiments"]
@@ -48,7 +48,7 @@ def run_experiments(
         stage = f"{title} ({number} of {len(plans)})" if len(plans) > 1 else title
         _add(records, run(plan, _within(stage, on_progress), limit))
         for target in plan.targets:
-            while not (settings.quick or _is_up(limit)) and (further := _further(group, records, target)):
+            while not (settings.quick or _is_up(limit)) and (further := _further(group, records, target, settings)):
                 extended = dataclasses.replace(plan, specs=further, targets=[target], fresh=False)
                 _add(records, run(extended, _within(f"{stage}, further rows", on_progress), limit))
     return records
@@ -67,14 +67,17 @@ def _plan(group: Sequence[Experiment], settings: Settings) -> Plan:
     return plan_of(specs, settings, whole_networks=group[0].whole_networks)
 
 
-def _further(group: Sequence[Experiment], records: dict[str, list[Record]], target: Target) -> list[WorkloadSpec]:
-    return [
+def _further(
+    group: Sequence[Experiment], records: dict[str, list[Record]], target: Target, settings: Settings
+) -> list[WorkloadSpec]:
+    specs = [
         spec
         for experiment in group
         for spec in experiment.refine(
             [record for record in records[experiment.name] if record.configuration == target.configuration]
         )
     ]
+    return [spec for spec in with_caches(specs, settings) if target.configuration.cache in spec.caches]
 
 
 def _add(records: dict[str, list[Record]], found: Sequence[Record]) -> None:

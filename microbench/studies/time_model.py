@@ -40,6 +40,7 @@ def time(
     threads: int = 1,
     timing: str = AUTO,
     l2: str = HOT,
+    cache: str = HOT,
     ci_target: float = Policy.ci_target,
     budget_s: float = Policy.row_budget_s,
     seed: int = 0,
@@ -61,6 +62,7 @@ def time(
         threads: worker threads on a CPU.
         timing: on a GPU, "kernel_span" (which "auto" is), "isolated" or "end_to_end".
         l2: on a GPU, "hot", or "cold" to find the inputs outside its cache in each run.
+        cache: on a CPU, "hot", or "cold" to find inputs and weights outside the processor's caches in each run.
         ci_target: sample until the interval's half width is this share of the latency.
         budget_s: seconds after which sampling ends even so; the result then says that it did not converge.
         seed: of the drawn inputs and of the order of sampling.
@@ -79,7 +81,7 @@ def time(
     True
     """
     policy = Policy(ci_target=ci_target, row_budget_s=budget_s, seed=seed)
-    chosen, configuration = runtimes.configure(runtime, precision, device, threads, timing, l2)
+    chosen, configuration = runtimes.configure(runtime, precision, device, threads, timing, l2, cache)
     workload = _workload(model, inputs, chosen, seed)
     outcomes: list[Outcome] = []
     row = Row(

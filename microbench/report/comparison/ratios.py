@@ -21,7 +21,7 @@ from microbench.report.labels import configuration_label
 ALLOWED = ("host", "version", "runtime", "precision", "threads")
 """What may differ between two compared rows, if a user asks for it."""
 
-_GIVEN_BY_RUNTIME = ("runtime", "device", "timing", "l2")
+_GIVEN_BY_RUNTIME = ("runtime", "device", "timing", "l2", "cache")
 _NAMED = 6
 """How many rows a sentence names before it counts the rest."""
 

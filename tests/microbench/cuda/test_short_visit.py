@@ -295,11 +295,11 @@ def test_each_build_has_a_process_of_its_own(machine: Any, monkeypatch: pytest.M
 def test_the_cache_is_where_it_is_asked_for_and_travels(machine: Any, bundle: Path) -> None:
     fake = machine.install_all()
     before = os.environ["MICROBENCH_CACHE"]
-    assert on_device("--cache", str(bundle / "kept"), "--ci", "0.9") == 0
+    assert on_device("--engine-cache", str(bundle / "kept"), "--ci", "0.9") == 0
     assert os.environ["MICROBENCH_CACHE"] == before
     assert len(list((bundle / "kept" / "tensorrt").glob("*.engine"))) == 6
     (bundle / "kept").rename(bundle / "travelled")
-    assert on_device("--cache", str(bundle / "travelled"), "--ci", "0.9", "--fresh") == 0
+    assert on_device("--engine-cache", str(bundle / "travelled"), "--ci", "0.9", "--fresh") == 0
     assert len(fake.builds) == 6
 
 

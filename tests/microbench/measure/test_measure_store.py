@@ -217,6 +217,7 @@ def test_a_row_measured_again_replaces_the_older_record(path: Path) -> None:
         {"configuration": Configuration("onnxruntime", threads=2)},
         {"configuration": Configuration("onnxruntime", timing="isolated")},
         {"configuration": Configuration("onnxruntime", l2="cold")},
+        {"configuration": Configuration("onnxruntime", cache="cold")},
         {"environment": dataclasses.replace(ENVIRONMENT, host="ffffff")},
     ],
 )

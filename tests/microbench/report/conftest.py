@@ -26,6 +26,7 @@ def _record(
     runtime: str = "onnxruntime",
     run: str = "2026-01-01T00:00:00Z-aaaa",
     builds: bool = False,
+    cache: str = "hot",
 ) -> Record:
     """A row whose generations have these medians: three windows each, a tenth of a percent apart."""
     generations = tuple(
@@ -41,7 +42,7 @@ def _record(
         experiment=experiment,
         name=name,
         axes=axes,
-        configuration=Configuration(runtime),
+        configuration=Configuration(runtime, cache=cache),
         runtime_version="1",
         run=run,
         environment=ENVIRONMENT,

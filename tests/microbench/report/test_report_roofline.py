@@ -10,6 +10,7 @@ from microbench.report.roofline import attained_share
 
 TARGET = {
     "runtime": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": 1, "timing": "end_to_end", "l2": "hot",
+    "cache": "hot",
 }  # fmt: skip
 
 

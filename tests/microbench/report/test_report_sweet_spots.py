@@ -289,7 +289,7 @@ def rows(widths: Sequence[int], law: Law, **columns: object) -> pd.DataFrame:
     same = {
         "block": "conv3x3", "resolution": "128x128", "stride": 1, "batch": 1, "depth": 1,
         "runtime": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": 1,
-        "timing": "end_to_end", "l2": "hot",
+        "timing": "end_to_end", "l2": "hot", "cache": "hot",
     }  # fmt: skip
     measured = {
         "width": widths,

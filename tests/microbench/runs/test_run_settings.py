@@ -6,6 +6,8 @@ import pytest
 
 from microbench.errors import InputError
 from microbench.measure.environment import fingerprint
+from microbench.measure.workload import Workload, WorkloadSpec
+from microbench.runs.runner import Plan
 from microbench.runs.settings import Settings, plan_of
 
 
@@ -52,3 +54,34 @@ def test_every_precision_is_timed_in_every_runtime_once() -> None:
 def test_no_thread_at_all_is_refused() -> None:
     with pytest.raises(InputError, match="threads"):
         plan_of([], settings(threads=0), whole_networks=False)
+
+
+def make_nothing() -> Workload:
+    raise AssertionError("a plan builds nothing")
+
+
+def caches_of(plan: Plan) -> list[tuple[str, str]]:
+    return [(row.spec.name, row.target.configuration.cache) for row in plan.rows]
+
+
+SPECS = [
+    WorkloadSpec("figure4", "both", make_nothing, caches=("hot", "cold")),
+    WorkloadSpec("figure5", "usual", make_nothing),
+]
+
+
+def test_a_spec_that_wants_cold_caches_too_has_both_on_one_thread_and_the_others_are_hot() -> None:
+    assert caches_of(plan_of(SPECS, settings(), whole_networks=False)) == [
+        ("both", "hot"), ("both", "cold"), ("usual", "hot"),
+    ]  # fmt: skip
+    assert caches_of(plan_of(SPECS, settings(threads=2), whole_networks=False)) == [("both", "hot"), ("usual", "hot")]
+
+
+def test_the_states_that_the_user_asks_for_go_for_all_rows() -> None:
+    asked = settings(cache_states=("cold",), threads=2)
+    assert caches_of(plan_of(SPECS, asked, whole_networks=False)) == [("both", "cold"), ("usual", "cold")]
+
+
+def test_an_unknown_state_of_the_caches_is_refused() -> None:
+    with pytest.raises(InputError, match="cache 'warm'"):
+        plan_of(SPECS, settings(cache_states=("warm",)), whole_networks=False)

@@ -24,7 +24,7 @@ _DTYPES = {"fp32": "float32", "tf32": "float32", "bf16": "bfloat16", "fp16": "fl
 
 @RUNTIMES.register("torch-eager")
 class TorchEager(Runtime):
-    """PyTorch in inference mode, on the deployed module as it is."""
+    """PyTorch in inference mode, on the deployed module as it is, in torch's default layout (NCHW)."""
 
     name = "torch-eager"
     distributions = ("torch",)
@@ -68,7 +68,13 @@ class TorchEager(Runtime):
         if configuration.device == "cuda":
             return TorchCudaSession(torch, self.prepare(module), inputs, dtype, configuration, replays=self.replays)
         torch.set_num_threads(configuration.threads)
-        return TorchSession(torch, self.prepare(module), inputs, dtype, worker_threads=configuration.threads > 1)
+        return self.session(torch, module, inputs, dtype, worker_threads=configuration.threads > 1)
+
+    def session(
+        self, torch: Any, module: Any, inputs: Mapping[str, NDArray[np.float32]], dtype: Any, *, worker_threads: bool
+    ) -> TorchSession:
+        """The module ready to run on the CPU; see `TorchSession` for the arguments."""
+        return TorchSession(torch, self.prepare(module), inputs, dtype, worker_threads=worker_threads)
 
     def prepare(self, module: Any) -> Any:
         """What is called in the timed loop."""

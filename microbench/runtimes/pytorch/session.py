@@ -28,8 +28,12 @@ class TorchSession(Session):
 
     def _bind(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
         self._inputs = inputs
-        tensors = [self._torch.from_numpy(value) for value in inputs.values()]
-        self._arguments = [tensor.to(self._dtype) if tensor.is_floating_point() else tensor for tensor in tensors]
+        self._arguments = [self._argument(value) for value in inputs.values()]
+
+    def _argument(self, value: NDArray[Any]) -> Any:
+        """An input as the module takes it."""
+        tensor = self._torch.from_numpy(value)
+        return tensor.to(self._dtype) if tensor.is_floating_point() else tensor
 
     def feed(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
         """See the base class."""

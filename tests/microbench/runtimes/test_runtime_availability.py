@@ -12,7 +12,7 @@ from microbench import runtimes
 from microbench.errors import InputError
 from microbench.measure.record import Configuration
 
-EVERYWHERE = ("onnxruntime", "openvino", "torch-eager", "torch-compile")
+EVERYWHERE = ("onnxruntime", "openvino", "torch-eager", "torch-eager-channels-last", "torch-compile")
 ALL = (*EVERYWHERE, "torch-cuda-graph", "tensorrt")
 
 

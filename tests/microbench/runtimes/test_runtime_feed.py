@@ -17,7 +17,7 @@ from microbench.measure.workload import Workload
 from microbench.models.build import build_workload
 
 SHAPE = (1, 3, 9, 7)
-RUNTIMES = ("onnxruntime", "openvino", "torch-eager")
+RUNTIMES = ("onnxruntime", "openvino", "torch-eager", "torch-eager-channels-last")
 
 
 @pytest.fixture(scope="module")

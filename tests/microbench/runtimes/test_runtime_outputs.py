@@ -211,3 +211,31 @@ def test_data_of_any_size_can_be_placed() -> None:
         values = np.arange(size, dtype=np.float32)
         for seed in range(8):
             np.testing.assert_array_equal(placed(values, np.random.default_rng(seed)), values)
+
+
+class Layout(nn.Module):
+    """Notes how the maps lie that it is given, and the weights behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.seen: list[tuple[int, ...]] = []
+
+    def forward(self, image: Any) -> Any:
+        self.seen.append(image.stride())
+        return self.conv(image)
+
+
+@pytest.mark.parametrize(
+    ("name", "stride"), [("torch-eager", (45, 15, 5, 1)), ("torch-eager-channels-last", (45, 1, 15, 3))]
+)
+def test_torch_runs_in_the_layout_that_its_runtimes_name_says(name: str, stride: tuple[int, ...]) -> None:
+    workload = build_workload("layout", Layout, (2, 3, 3, 5))
+    workload.module.seen.clear()  # type: ignore[union-attr]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("copy.deepcopy", lambda module: module)
+        session = loaded(runtimes.get(name), workload)
+    assert workload.module.seen == [stride]  # type: ignore[union-attr]
+    is_last = workload.module.conv.weight.stride()[1] == 1  # type: ignore[union-attr]
+    assert is_last == (name == "torch-eager-channels-last")
+    session.close()

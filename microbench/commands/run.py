@@ -37,6 +37,10 @@ class _Experiments(click.Group):
 
         if name not in EXPERIMENTS.names:
             return None
+        if name == "map":
+            from microbench.commands.run_map import run_map
+
+            return run_map
         return _sweep_command() if name == "sweep" else _experiment_command(name)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from microbench.errors import InputError
 from microbench.experiments import EXPERIMENTS, Experiment
 from microbench.experiments.figure5 import PANELS
+from microbench.experiments.map import MAP
 from microbench.experiments.network import NetworkTable
 from microbench.experiments.parsing import parse_resolution
 from microbench.experiments.table2 import Table2
@@ -26,7 +27,7 @@ from microbench.report.verdicts import Missing, judge_block, judge_interaction, 
 from microbench.report.verdicts.rivals import MIN_LOADS
 from microbench.studies.recorded import Recorded, read_recorded
 
-ORDER = ("figure4", "figure5", "table2", "table3", "table4", "sweep", "ceilings")
+ORDER = ("figure4", "figure5", "table2", "table3", "table4", "map", "sweep", "ceilings")
 """The order in which the experiments are shown; others, a user's own, follow."""
 
 JUDGED = ("figure4", "figure5", "table2", "table3")
@@ -136,12 +137,15 @@ def _section(name: str, recorded: RecordedExperiments, ceilings: Sequence[Record
 
 
 def _roofline(recorded: RecordedExperiments, ceilings: Sequence[Record], folder: Path) -> tuple[Section, ...]:
-    """Single blocks under what the device reaches at best; nothing where either was not measured."""
+    """Single blocks under what the device reaches at best; nothing where either was not measured.
+
+    The map's thousand rows, most of them chains, would hide the others.
+    """
     blocks = [
         record
         for experiment, records in recorded.values()
         for record in records
-        if not experiment.whole_networks and "block" in record.axes
+        if not experiment.whole_networks and experiment.name != MAP and "block" in record.axes
     ]
     if not blocks or not ceilings:
         return ()

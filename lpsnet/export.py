@@ -74,6 +74,8 @@ def _traced(network: nn.Module, image: torch.Tensor, dynamic: bool) -> onnx.Mode
         path = Path(folder, "network.onnx")
         # The TorchScript exporter is the one that keeps to plain operators of an old opset; that it is old is known.
         warnings.simplefilter("ignore", DeprecationWarning)
+        if not dynamic:  # sizes that become constants are what is wanted then
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
             network,
             (image,),

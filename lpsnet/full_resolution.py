@@ -24,9 +24,30 @@ class FullResolutionArgmax(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """The class map (N, H, W) of an image (N, 3, H, W)."""
-        scores = resize(self.network(image), image.shape[-2:])
-        classes = scores.argmax(dim=1)
-        if torch.onnx.is_in_onnx_export():
-            # TensorRT has 32-bit integers of an ArgMax, and converts none but floating-point values to 8 bits.
-            classes = classes.float()
-        return classes.byte()
+        return _classes(self.network(image), image.shape[-2:])
+
+
+class UpsampledArgmax(nn.Module):
+    """What `FullResolutionArgmax` does with a network's scores, by itself, to be timed apart from the network.
+
+    Shapes: from score maps (N, C, h, w) to classes (N, H, W), 8-bit unsigned integers.
+
+    Args:
+        size: (H, W) of the image in pixels.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """The class map (N, H, W) of score maps (N, C, h, w)."""
+        return _classes(scores, torch.Size(self.size))
+
+
+def _classes(scores: Tensor, size: torch.Size) -> Tensor:
+    classes = resize(scores, size).argmax(dim=1)
+    if torch.onnx.is_in_onnx_export():
+        # TensorRT has 32-bit integers of an ArgMax, and converts none but floating-point values to 8 bits.
+        classes = classes.float()
+    return classes.byte()

@@ -6,7 +6,7 @@ from lpsnet import peers
 from lpsnet.building import build, build_design, design_of, form_of, to_deploy
 from lpsnet.design import Design, NetworkDesign, RegisteredDesign, network_design
 from lpsnet.export import export_onnx
-from lpsnet.full_resolution import FullResolutionArgmax
+from lpsnet.full_resolution import FullResolutionArgmax, UpsampledArgmax
 from lpsnet.network import MultiPathNetwork
 from lpsnet.registry import NETWORKS
 from lpsnet.weights import load_network, load_weights, save_weights
@@ -19,6 +19,7 @@ __all__ = [
     "MultiPathNetwork",
     "NetworkDesign",
     "RegisteredDesign",
+    "UpsampledArgmax",
     "build",
     "build_design",
     "design_of",

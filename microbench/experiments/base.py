@@ -50,6 +50,10 @@ class Experiment(ABC):
     def specs(self) -> list[WorkloadSpec]:
         """What to time."""
 
+    def quick_specs(self) -> list[WorkloadSpec]:
+        """What to time in a quick run: of most experiments the same."""
+        return self.specs()
+
     def refine(self, records: Sequence[Record]) -> list[WorkloadSpec]:  # noqa: ARG002 - most know at once what to time
         """What else to time now that `records` are known; called again until it is nothing.
 

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from lpsnet import Architecture, NetworkDesign
+    from lpsnet import Architecture, Design
 
 PAPER_RESOLUTION = (1024, 2048)
 """(height, width) of the image in Tables 2 to 4."""
 
 CLASSES = 19
 """Of Cityscapes."""
+
+ARGMAX = "argmax"
+"""What stands for the network's name in a row of the full-resolution argmax alone."""
 
 Protocol = Literal["scores", "classes"]
 """What a run ends in: the score maps, as the paper's latencies do, or each pixel's class at the image's full size."""
@@ -33,24 +36,24 @@ Protocol = Literal["scores", "classes"]
 class NetworkChoice:
     """A network of random weights in its deploy form."""
 
-    architecture: Architecture
+    architecture: Architecture | str
+    """Or the name of a network, one of `lpsnet.NAMES`."""
     block: str = "conv3x3"
     interaction: str = "bilateral_b"
     protocol: Protocol = "scores"
+    num_classes: int = CLASSES
 
-    def design(self, num_classes: int) -> NetworkDesign:
+    def design(self, num_classes: int) -> Design:
         """The network for training on a data set of so many classes."""
         import lpsnet
 
-        return lpsnet.NetworkDesign(
-            architecture=self.architecture, num_classes=num_classes, block=self.block, interaction=self.interaction
-        )
+        return lpsnet.network_design(self.architecture, num_classes, self.block, self.interaction)
 
     def make(self) -> nn.Module:
         """Build it."""
         import lpsnet
 
-        network = lpsnet.build(self.architecture, CLASSES, self.block, self.interaction, deploy=True)
+        network = lpsnet.build(self.architecture, self.num_classes, self.block, self.interaction, deploy=True)
         return lpsnet.FullResolutionArgmax(network) if self.protocol == "classes" else network
 
 
@@ -80,6 +83,34 @@ def network_spec(
         build=build,
         axes={**axes, "resolution": size, "protocol": choice.protocol},
     )
+
+
+def argmax_spec(
+    experiment: str, num_classes: int, scores: tuple[int, int], resolution: tuple[int, int]
+) -> WorkloadSpec:
+    """The spec of what follows a network's scores where a user wants the class of each pixel.
+
+    Args:
+        experiment: whose row it is.
+        num_classes: score maps.
+        scores: (height, width) of the score maps.
+        resolution: (height, width) of the image in pixels.
+    """
+    small, large = (f"{height}x{width}" for height, width in (scores, resolution))
+    name = f"argmax/{small}/{large}"
+
+    def make() -> nn.Module:
+        import lpsnet
+
+        return lpsnet.UpsampledArgmax(resolution)
+
+    def build() -> Workload:
+        from microbench.models.build import build_workload
+
+        return build_workload(name, make, (1, num_classes, *scores), whole_network=True)
+
+    axes: dict[str, Axis] = {"network": ARGMAX, "scores": small, "resolution": large, "protocol": "argmax"}
+    return WorkloadSpec(experiment=experiment, name=name, build=build, axes=axes)
 
 
 def _export(network: nn.Module, image: torch.Tensor) -> bytes:

@@ -37,7 +37,7 @@ def build_workload(
         make: builds the module, in any form.
         input_shape: of its one input, e.g. (N, C, H, W).
         export: serialises the folded module as an ONNX model of static shapes.
-        whole_network: see `Workload`.
+        whole_network: see `Workload`; `make` then returns the form in which it is deployed.
 
     Returns:
         The workload, with random normal input and the unfolded module's output as reference, both from fixed seeds.
@@ -50,7 +50,7 @@ def build_workload(
     argument = torch.tensor(values)
     with torch.no_grad():
         reference = module(argument)
-        folded = deployed(module)
+        folded = module if whole_network else deployed(module)
         onnx_model = export(folded, argument)
         cost = count_cost(folded, argument, onnx_model)
     (input_name,) = (value.name for value in onnx.load_from_string(onnx_model).graph.input)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 
 import onnx
@@ -32,7 +33,10 @@ def count_cost(module: nn.Module, argument: torch.Tensor, onnx_model: bytes) -> 
     """
     analysis = FlopCountAnalysis(module, (argument,))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    by_operator = analysis.by_operator()
+    with warnings.catch_warnings():
+        # It is counted at this size alone: sizes may become constants.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        by_operator = analysis.by_operator()
     return Cost(
         macs=int(sum(by_operator[operator] for operator in _COUNTED)),
         parameters=int(parameter_count(module)[""]),

@@ -79,7 +79,22 @@ def read_accuracies(results: Path, table: str, rows: Iterable[str]) -> dict[str,
     Raises:
         InputError: a run's files are damaged, or its seeds were not evaluated on the same images.
     """
-    names = {row: network_name(table, row) for row in rows}
+    return read_network_accuracies(results, {row: network_name(table, row) for row in rows})
+
+
+def read_network_accuracies(results: Path, names: Mapping[str, str]) -> dict[str, Accuracy]:
+    """Read the accuracy of networks: by the recipe that trained most of them, and of several the longest.
+
+    Args:
+        results: the folder of all results.
+        names: what the results call each network, by what the caller calls it.
+
+    Returns:
+        By the caller's names; networks without a finished run are left out.
+
+    Raises:
+        InputError: a run's files are damaged, or its seeds were not evaluated on the same images.
+    """
     by_recipe = [
         {row: found for row, name in names.items() if (found := _read(recipe / name)) is not None}
         for recipe in sorted((results / FOLDER).glob("*"))

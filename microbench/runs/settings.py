@@ -21,6 +21,10 @@ QUICK_FACTOR = 3
 """A quick run's intervals may be this many times wider, and its rows take as much less time."""
 
 
+_QUICK_ROUNDS = 2
+"""Windows of a whole network in each load of a quick run: of the largest, one takes a second."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the user asks for, the same for all rows of a run."""
@@ -122,4 +126,5 @@ def _policy(settings: Settings, *, whole_networks: bool) -> Policy:
         return Policy(ci_target, budget_s)
     # A window is one run of a tenth of a second or more: the fewest that the undisturbed latency needs will do.
     fewest = FEWEST_GENERATIONS
-    return Policy(ci_target, budget_s, min_generations=fewest, max_generations=20, rounds_per_generation=DRAWN)
+    rounds = _QUICK_ROUNDS if settings.quick else DRAWN
+    return Policy(ci_target, budget_s, min_generations=fewest, max_generations=20, rounds_per_generation=rounds)

@@ -27,7 +27,10 @@ from microbench.report.verdicts import Missing, judge_block, judge_interaction, 
 from microbench.report.verdicts.rivals import MIN_LOADS
 from microbench.studies.recorded import Recorded, read_recorded
 
-ORDER = ("figure4", "figure5", "table2", "table3", "table4", "map", "sweep", "ceilings")
+ORDER = (
+    "figure4", "figure5", "table2", "table3", "table4", "table5", "table6", "table7", "table8", "liteseg", "map",
+    "sweep", "ceilings",
+)  # fmt: skip
 """The order in which the experiments are shown; others, a user's own, follow."""
 
 JUDGED = ("figure4", "figure5", "table2", "table3")

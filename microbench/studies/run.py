@@ -63,7 +63,7 @@ def _within(stage: str, on_progress: Callable[[str, float], None]) -> Callable[[
 
 
 def _plan(group: Sequence[Experiment], settings: Settings) -> Plan:
-    specs = [spec for experiment in group for spec in experiment.specs()]
+    specs = [spec for one in group for spec in (one.quick_specs() if settings.quick else one.specs())]
     return plan_of(specs, settings, whole_networks=group[0].whole_networks)
 
 

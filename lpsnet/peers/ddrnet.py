@@ -33,6 +33,8 @@ class DdrNet(Peer):
         num_classes: score maps.
     """
 
+    auxiliary_weight = 0.4
+
     def __init__(self, width: int, head_width: int, num_classes: int = 19) -> None:
         super().__init__()
         high = 2 * width

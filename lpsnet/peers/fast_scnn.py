@@ -33,6 +33,8 @@ class FastScnn(Peer):
         num_classes: score maps.
     """
 
+    auxiliary_weight = 0.4
+
     def __init__(self, num_classes: int = 19) -> None:
         super().__init__()
         self.downsample = nn.Sequential(

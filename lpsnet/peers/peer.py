@@ -25,6 +25,8 @@ class Peer(nn.Module, ABC):
     """Pixels that the image must be high and wide at least."""
     multiple: ClassVar[int] = 1
     """Of which the image's height and width must be multiples."""
+    auxiliary_weight: ClassVar[float] = 1.0
+    """How much the loss of each auxiliary head counts beside that of the score maps."""
 
     def __init__(self) -> None:
         super().__init__()

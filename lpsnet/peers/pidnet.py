@@ -42,6 +42,8 @@ class PidNet(Peer):
         num_classes: score maps.
     """
 
+    auxiliary_weight = 0.4
+
     def __init__(self, num_classes: int = 19) -> None:
         super().__init__()
         width, detail = _WIDTH, 2 * _WIDTH

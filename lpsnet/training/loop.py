@@ -20,6 +20,7 @@ from lpsnet.data.dataset import Sample, SegmentationDataset
 from lpsnet.design import Design
 from lpsnet.evaluation import ScaledPredictor, TorchPredictor, evaluate
 from lpsnet.files import write_file
+from lpsnet.peers.peer import Peer
 from lpsnet.training.augmentation import Augmentation
 from lpsnet.training.batches import StepBatches
 from lpsnet.training.checkpoint import identity_of, load_checkpoint, save_checkpoint
@@ -115,6 +116,8 @@ class _Run:
                     parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.average = _average(network, recipe.ema_decay) if recipe.ema_decay else None
         self.network, self.optimizer = self.fabric.setup(network, make_optimizer(network, recipe))
+        if isinstance(network, Peer):
+            self.network.mark_forward_method("training_scores")
         self.augmentation = Augmentation(recipe)
         frequencies = class_frequencies(self.training_set) if recipe.class_weights == "log" else torch.tensor([1.0])
         self.loss = SegmentationLoss(recipe, frequencies).to(self.fabric.device)
@@ -192,7 +195,7 @@ class _Run:
             inputs, targets = self.augmentation(images, labels)
         if self.recipe.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        loss: Tensor = self.loss(self.network(inputs), targets)
+        loss = self._loss_of(inputs, targets)
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         self.optimizer.step()
@@ -200,6 +203,15 @@ class _Run:
             self.average.update_parameters(self._trained())
         self.step += 1
         return loss.detach()
+
+    def _loss_of(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of the score maps and, weighted, of the auxiliary heads that a peer is trained with."""
+        network = self._trained()
+        if not isinstance(network, Peer):
+            plain: Tensor = self.loss(self.network(inputs), targets)
+            return plain
+        losses = torch.stack([self.loss(scores, targets) for scores in self.network.training_scores(inputs)])
+        return losses[0] + network.auxiliary_weight * losses[1:].sum()
 
     def _mean_loss(self, losses: list[Tensor]) -> float:
         mean = float(torch.stack(losses).mean())

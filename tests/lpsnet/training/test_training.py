@@ -15,6 +15,7 @@ from lpsnet.data.dataset import SegmentationDataset
 from lpsnet.data.generated import Generated
 from lpsnet.training import checkpoint, load_recipe
 from lpsnet.training.files import CHECKPOINT
+from lpsnet.training.loss import SegmentationLoss
 from lpsnet.training.optimisation import learning_rate
 from microbench.errors import InputError
 
@@ -64,6 +65,20 @@ def test_a_killed_and_resumed_run_ends_at_the_weights_of_an_unbroken_one(
     expected = load_file(unbroken)
     for name, tensor in load_file(resumed).items():
         assert torch.equal(tensor, expected[name]), name
+
+
+@pytest.mark.parametrize(("name", "weight"), [("fast-scnn", 0.4), ("stdc1", 1.0)])
+def test_auxiliary_heads_are_trained_with_their_papers_weight_and_left_out_of_the_result(
+    name: str, weight: float, scenes: SegmentationDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([3.0, 5.0, 7.0])
+    recipe = dataclasses.replace(RECIPE, iterations=1, validate_every=1)
+    monkeypatch.setattr(SegmentationLoss, "forward", lambda _, scores, __: 0 * scores.sum() + next(losses))
+    told: list[training.Progress] = []
+    design = lpsnet.network_design(name, 11)
+    weights = training.train(design, recipe, scenes, None, tmp_path, on_progress=told.append)
+    assert told[0].loss == pytest.approx(3 + weight * (5 + 7))
+    assert not [key for key in load_file(weights) if key.startswith("auxiliary")]
 
 
 def test_a_seed_is_another_run(design: lpsnet.NetworkDesign, scenes: SegmentationDataset, tmp_path: Path) -> None:

@@ -122,7 +122,8 @@ def _parser() -> argparse.ArgumentParser:
         "--budget",
         dest="row_budget_s",
         type=float,
-        help="seconds after which a row ends unconverged [default: 6 for blocks, 5 for whole networks]",
+        help="seconds after which a row ends unconverged [default: 6 for blocks, less where they are "
+        "many, 5 for whole networks]",
     )
     parser.add_argument("--quick", action="store_true", help="intervals three times as wide")
     parser.add_argument("--fresh", action="store_true", help="measure again what is recorded already")

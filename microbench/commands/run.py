@@ -71,7 +71,7 @@ def run_options(command: Command) -> Command:
                           "[default: 0.01 for blocks, 0.02 for whole networks]."),
         click.option("--budget", "row_budget_s", type=float,
                      help="Stop sampling a row after this many seconds, even if its interval is still wider "
-                          "[default: 6 for blocks, 5 for whole networks]."),
+                          "[default: 6 for blocks, less where they are many, 5 for whole networks]."),
         click.option("--quick", is_flag=True,
                      help="A first look: intervals three times as wide, no width search, no full-resolution rows."),
         click.option("--memory", "memory_gib", type=float,

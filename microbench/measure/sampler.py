@@ -52,15 +52,21 @@ _MAX_MORE_WINDOWS = 4
 _JUDGED_AFTER = 4
 """Generations, from which on it is estimated how much loads and windows differ."""
 _MAX_WARMUP_WINDOWS = 20
+_MAX_WARMUP_S = 0.2
+"""After which warming up ends where the host's clock counts: where neighbours disturb every other window, two that
+agree may be long in coming. (A GPU raises its clock in its own time.)"""
 _PRIME_MS = 10.0
 _PRIME_RUNS = 3
 _PRIMED_BELOW_MS = 20.0
-_UNPRIMED_FROM_MS = 100.0
+_LONG_FROM_MS = 100.0
 """Each window is led in by untimed runs: the other rows have just emptied the caches, and the latency reported is that
 of back-to-back runs. Short runs are repeated for at least this time and often, as a cache may take several passes over
 maps of its own size until it keeps what it should (here 10% at 16 channels); a run of 20 ms or more has one run ahead
-of it, and in one of 100 ms or more the caches' share is lost. Where the caches are emptied before each run, nothing
-leads a window in."""
+of it, and in a long one, of 100 ms or more, the caches' share is lost. Where the caches are emptied before each run,
+nothing leads a window in."""
+_LONG_ROUNDS = 2
+"""Windows of a long run in each load at first, beside the one that ends its warming up, which counts: six loads of it
+already take five seconds, and what differs from load to load, two windows more would not show."""
 _COLD_WINDOW_MS = 0.1
 """A window of runs that find the caches cold lasts at least this long: a thousand times what reading the clocks adds to
 it. To empty the caches takes ten times as long as a short run, so that more runs a window would cost many loads."""
@@ -78,7 +84,8 @@ class Policy:
     min_generations: int = 10
     max_generations: int = 40
     rounds_per_generation: int = 8
-    """Windows of a row in each load at first; then as many as are worth it, from 4 to four times as many."""
+    """Windows of a row in each load at first; then as many as are worth it, from 4 to four times as many. Fewer where a
+    run takes 100 ms or more."""
     min_window_ms: float = 2.0
     seed: int = 0
 
@@ -133,10 +140,14 @@ class _Progress:
     """Untimed runs before a window."""
     loads: int = 0
     spent_s: float = 0.0
+    is_long: bool = False
+    """Whether a run takes so long that caches and warming up are lost in it, by the latest load."""
     rounds: int = 0
     """Windows in the generation under way; 0 until the first."""
     windows_s: float = 0.0
     """That all windows took, with what leads them in."""
+    first_window_s: float = 0.0
+    """That a window is expected to take before any was taken."""
     load_s: float = 0.0
     """That the latest load took until it was warm."""
     generations: list[Generation] = field(default_factory=list)
@@ -293,10 +304,10 @@ class _Sampling:
         row = progress.row
 
         def ready() -> None:
-            start = time.perf_counter()
+            start, windows_s = time.perf_counter(), progress.windows_s
             self._load(progress)
             _warm_up(progress, self._policy)
-            progress.load_s = time.perf_counter() - start
+            progress.load_s = time.perf_counter() - start - (progress.windows_s - windows_s)
 
         # Warming up is included, as some runtimes take most of their memory in the second run.
         self._memory.loading(row.key, row.estimated_bytes, ready)
@@ -405,7 +416,11 @@ def one_line(error: BaseException) -> str:
 
 
 def _warm_up(progress: _Progress, policy: Policy) -> None:
-    """Run until two windows agree, and settle how many runs a window takes."""
+    """Run until two windows agree, and settle how many runs a window takes.
+
+    One run of a long row will do, which counts as its load's first window: the one whose output was checked came before
+    it. (In the first load two, as the length of the very first may be that of anything.)
+    """
     session = progress.session
     assert session is not None
     start = time.perf_counter()
@@ -415,22 +430,33 @@ def _warm_up(progress: _Progress, policy: Policy) -> None:
         _RESOLUTION_FACTOR * time.get_clock_info("perf_counter").resolution * 1e9,
     )
     previous_ns = float("inf")
+    was_long = progress.is_long
     for _ in range(_MAX_WARMUP_WINDOWS):
+        window_start = time.perf_counter()
         reading = session.read(progress.runs)
         run_ns = reading.timed_ns / reading.runs
+        is_long = reading.device_ns is None and not is_cold and run_ns >= _LONG_FROM_MS * 1e6
+        progress.is_long = is_long and was_long
+        if progress.is_long:
+            progress.readings.append(reading)
+            progress.windows_s += time.perf_counter() - window_start
+            break
+        was_long = is_long
+        is_over = reading.device_ns is None and not is_long and time.perf_counter() - start > _MAX_WARMUP_S
         if reading.timed_ns < minimum_ns:
             progress.runs = max(progress.runs + 1, round(minimum_ns / run_ns * 1.1))
-        elif abs(run_ns / previous_ns - 1) < _WARMUP_AGREEMENT:
+        elif is_over or abs(run_ns / previous_ns - 1) < _WARMUP_AGREEMENT:
             break
         previous_ns = run_ns
     progress.prime_runs = 0 if is_cold else _prime_runs(run_ns / 1e6)
+    progress.first_window_s = (progress.runs + progress.prime_runs) * run_ns / 1e9
     progress.spent_s += time.perf_counter() - start
 
 
 def _prime_runs(run_ms: float) -> int:
     if run_ms < _PRIMED_BELOW_MS:
         return max(_PRIME_RUNS, math.ceil(_PRIME_MS / run_ms))
-    return 1 if run_ms < _UNPRIMED_FROM_MS else 0
+    return 1 if run_ms < _LONG_FROM_MS else 0
 
 
 def _take_window(progress: _Progress) -> None:
@@ -448,14 +474,25 @@ def _take_window(progress: _Progress) -> None:
 
 
 def _rounds(progress: _Progress, policy: Policy) -> int:
-    """How many windows the row's next generation has."""
-    at_first = policy.rounds_per_generation
-    if len(progress.generations) < _JUDGED_AFTER or progress.keeps_session:
+    """How many windows the row's next generation has: as many as are worth it and as its budget has time for.
+
+    Of the loads that every row has, each is given as much of what is left of the budget.
+    """
+    at_first = min(policy.rounds_per_generation, _LONG_ROUNDS) if progress.is_long else policy.rounds_per_generation
+    if progress.keeps_session:
         return at_first
     loads = [generation.latencies_ms() for generation in progress.generations]
-    window_s = progress.windows_s / sum(len(load) for load in loads)
-    wanted = windows_worth_taking(loads, load_cost=progress.load_s, window_cost=window_s)
-    return min(max(wanted, min(DRAWN, at_first)), _MAX_MORE_WINDOWS * at_first)
+    window_s = progress.windows_s / sum(len(load) for load in loads) if loads else progress.first_window_s
+    wanted = at_first
+    if len(loads) >= _JUDGED_AFTER:
+        wanted = windows_worth_taking(loads, load_cost=progress.load_s, window_cost=window_s)
+        wanted = min(wanted, _MAX_MORE_WINDOWS * at_first)
+    loads_to_come = FEWEST_GENERATIONS - progress.ended
+    if loads_to_come > 0 and window_s > 0:
+        # The load of the generation under way is spent already.
+        affordable_s = policy.row_budget_s - progress.spent_s - (loads_to_come - 1) * progress.load_s
+        wanted = min(wanted, int(affordable_s / loads_to_come / window_s))
+    return max(wanted, min(DRAWN, at_first))
 
 
 def _outcome(progress: _Progress, policy: Policy) -> Outcome:

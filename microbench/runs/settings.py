@@ -17,6 +17,12 @@ from microbench.measure.workload import WorkloadSpec
 from microbench.runs.runner import Plan, Target
 from microbench.runtimes import AUTO, configure, get
 
+_BLOCK_S, _NETWORK_S = 6.0, 5.0
+"""Of a row's time at most, where others leave none over."""
+_ALL_BLOCKS_S = 180.0
+"""Of all blocks that are timed together: where they are many, each has less time, so that figures and tables together
+stay within twelve minutes on two cores."""
+_FEWEST_BLOCK_S = 2.0
 QUICK_FACTOR = 3
 """A quick run's intervals may be this many times wider, and its rows take as much less time."""
 
@@ -46,7 +52,7 @@ class Settings:
     ci_target: Optional[float] = None
     """Relative half width of the 95% interval; if None, 1% for blocks and 2% for whole networks."""
     row_budget_s: Optional[float] = None
-    """If None, 6 seconds for blocks and 5 for whole networks."""
+    """If None, 6 seconds for blocks (of more than 30 rows a share of three minutes, at least 2) and 5 for networks."""
     quick: bool = False
     """Wider intervals in less time, and only what an experiment asks for at once: no search of widths."""
     fresh: bool = False
@@ -88,10 +94,11 @@ def plan_of(specs: Sequence[WorkloadSpec], settings: Settings, *, whole_networks
     for target in targets:
         if settings.builds is not None and target.runtime.min_builds > 1:
             target.runtime.min_builds = settings.builds
+    rows = sum(target.configuration.cache in spec.caches for spec in specs for target in targets)
     return Plan(
         specs=specs,
         targets=targets,
-        policy=_policy(settings, whole_networks=whole_networks),
+        policy=_policy(settings, rows, whole_networks=whole_networks),
         folder=settings.folder,
         fresh=settings.fresh,
         whole_networks=whole_networks,
@@ -112,8 +119,9 @@ def _is_one_thread(runtime: str, device: str, threads: int) -> bool:
     return threads == 1 and (usual if device == AUTO else device) == "cpu"
 
 
-def _policy(settings: Settings, *, whole_networks: bool) -> Policy:
-    ci_target, budget_s = (0.02, 5.0) if whole_networks else (0.01, 6.0)
+def _policy(settings: Settings, rows: int, *, whole_networks: bool) -> Policy:
+    block_s = min(_BLOCK_S, max(_ALL_BLOCKS_S / max(rows, 1), _FEWEST_BLOCK_S))
+    ci_target, budget_s = (0.02, _NETWORK_S) if whole_networks else (0.01, block_s)
     if settings.quick:
         ci_target, budget_s = ci_target * QUICK_FACTOR, budget_s / QUICK_FACTOR
     if settings.ci_target is not None:

@@ -17,6 +17,7 @@ from microbench.experiments.table3 import Table3
 from microbench.measure.environment import Environment
 from microbench.measure.record import Configuration, Record
 from microbench.measure.store import latest, machine_folder, read_records
+from microbench.measure.timing import COLD, HOT
 from microbench.report.accuracy import read_accuracies
 from microbench.report.dataframe import to_dataframe
 from microbench.report.figures.roofline import draw_roofline
@@ -164,7 +165,8 @@ def _svgs(paths: Sequence[Path]) -> tuple[Path, ...]:
 def verdicts_of(recorded: RecordedExperiments, results: Path, machine: str) -> tuple[TargetVerdicts, ...]:
     """The verdicts for each runtime and precision in which something that they rest on was measured.
 
-    Rows that differ in threads alone have one target: blocks are timed on one core, networks on all.
+    Rows that differ in threads alone have one target: blocks are timed on one core, networks on all. Rows with cold
+    caches do not count where the same target was measured with hot ones.
 
     Args:
         recorded: the recorded experiments.
@@ -176,6 +178,8 @@ def verdicts_of(recorded: RecordedExperiments, results: Path, machine: str) -> t
         for record in recorded[name][1] if name in recorded else ():
             target = dataclasses.replace(record.configuration, threads=1)
             by_target.setdefault(target, {}).setdefault(name, []).append(record)
+    is_also_hot = {t for t in by_target if t.cache == COLD and dataclasses.replace(t, cache=HOT) in by_target}
+    by_target = {target: own for target, own in by_target.items() if target not in is_also_hot}
     judged = [_judge(target, own, results, machine) for target, own in by_target.items()]
     # Python's sort keeps the order of equals.
     by_claims = sorted(judged, key=lambda target: -sum(len(verdict.claims) for verdict in target.verdicts))

@@ -627,3 +627,37 @@ def test_progress_only_grows_and_ends_at_one(world: World) -> None:
     sample([model.row for model in models], Policy(row_budget_s=1e9), lambda *_: None, shares.append)
     assert shares == sorted(shares)
     assert 0 <= shares[0] < shares[-1] == 1.0
+
+
+# Long runs, of a whole network on a small machine
+
+
+def test_a_long_row_has_three_windows_a_load_and_no_run_beyond_them_but_one_in_the_first_load(world: World) -> None:
+    policy = Policy(0.02, 5.0, min_generations=6, rounds_per_generation=4)
+    found = measured(Model(world, "a", latency_ms=300.0, load_effect=0.05, noise=0.05), policy)
+    assert found.loads == 6
+    assert [len(generation.readings) for generation in found.generations[:4]] == [3] * 4
+    assert len(world.of("a", "read", "enqueue")) == found.samples + 1
+
+
+def test_a_run_that_was_slow_once_after_its_load_is_not_taken_for_a_long_one(world: World) -> None:
+    found = measured(Model(world, "a", latency_ms=3.0, cold=[60.0]))
+    assert max(reading.wall_ns for g in found.generations for reading in g.readings) < 10e6
+    assert {len(generation.readings) for generation in found.generations} == {PATIENT.rounds_per_generation}
+
+
+def test_warming_up_ends_in_time_where_windows_never_agree(world: World) -> None:
+    measured(Model(world, "a", latency_ms=40.0, noise=0.5), Policy(min_generations=2, max_generations=2))
+    took_s = sum(40e-3 for _ in warm_up_reads(world))
+    assert took_s < 1
+
+
+def test_a_noisy_dear_row_is_not_given_more_windows_than_its_budget_has_time_for(world: World) -> None:
+    policy = Policy(0.02, 5.0, min_generations=6, rounds_per_generation=4)
+    measured(Model(world, "a", latency_ms=300.0, noise=0.3), policy)
+    assert world.now_s < 6 * 4 * 0.3 * 1.5
+
+
+def test_a_noisy_row_whose_windows_are_cheap_still_has_more_of_them(world: World) -> None:
+    found = measured(Model(world, "a", latency_ms=2.0, noise=0.2), Policy(0.001, 3.0, min_generations=6))
+    assert max(len(generation.readings) for generation in found.generations) > 8

@@ -85,3 +85,10 @@ def test_the_states_that_the_user_asks_for_go_for_all_rows() -> None:
 def test_an_unknown_state_of_the_caches_is_refused() -> None:
     with pytest.raises(InputError, match="cache 'warm'"):
         plan_of(SPECS, settings(cache_states=("warm",)), whole_networks=False)
+
+
+@pytest.mark.parametrize(("rows", "row_budget_s"), [(1, 6.0), (30, 6.0), (60, 3.0), (500, 2.0)])
+def test_many_blocks_share_three_minutes(rows: int, row_budget_s: float) -> None:
+    specs = [WorkloadSpec("figure5", str(number), make_nothing) for number in range(rows)]
+    assert plan_of(specs, settings(), whole_networks=False).policy.row_budget_s == row_budget_s
+    assert plan_of(specs, settings(), whole_networks=True).policy.row_budget_s == 5.0

@@ -8,6 +8,9 @@ from microbench.errors import InputError
 
 STAGES = 5
 
+FIRST_STRIDES = (2, 2, 2, 2, 1)
+"""Of each stage's first block: those of stages 1 to 4 halve the resolution (Figure 3)."""
+
 # Any ratio that a person writes down survives the detour over a float with this: 1/3, 0.3, 11/8.
 _LARGEST_DENOMINATOR = 1000
 _SMALLEST_RATIO = Fraction(1, _LARGEST_DENOMINATOR)

@@ -9,15 +9,12 @@ import blocks
 import interactions
 from interactions.resize import resize
 from interactions.tracing import is_traced
-from lpsnet.architecture import STAGES
+from lpsnet.architecture import FIRST_STRIDES, STAGES
 from lpsnet.design import Form, NetworkDesign
 from lpsnet.reparameterisation import train_form
 from microbench.errors import InputError
 
 IMAGE_CHANNELS = 3
-
-# Figure 3: the first block of stages 1 to 4 halves the resolution.
-_FIRST_STRIDES = (2, 2, 2, 2, 1)
 
 
 class MultiPathNetwork(nn.Module):
@@ -99,7 +96,7 @@ def _chain(design: NetworkDesign, index: int, reparameterised: bool) -> nn.Seque
     made = []
     for number in range(design.architecture.depth[index]):
         is_first = number == 0
-        in_channels, stride = (before, _FIRST_STRIDES[index]) if is_first else (width, 1)
+        in_channels, stride = (before, FIRST_STRIDES[index]) if is_first else (width, 1)
         block = blocks.make(design.block, in_channels, width, stride, **design.block_options)
         made.append(train_form(block) if reparameterised else block)
     return nn.Sequential(*made)

@@ -149,9 +149,13 @@ class BreakEvenMap(Experiment):
         from microbench.report.break_even.cell import map_cells
         from microbench.report.break_even.principles import principle_table, standings
         from microbench.report.break_even.summary import map_findings, map_json
+        from microbench.report.figures.map import draw_map
 
         cells = map_cells(records)
         found = standings(cells, records)
         return Presentation(
-            table=principle_table(found), findings=tuple(map_findings(cells)), data=map_json(cells, found)
+            table=principle_table(found),
+            findings=tuple(map_findings(cells)),
+            data=map_json(cells, found),
+            figures=draw_map(cells, folder / self.name, machine=folder.name),
         )

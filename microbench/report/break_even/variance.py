@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from microbench.report.break_even.cell import Cell
+from microbench.report.break_even.cell import Cell, Shape
 
 Values = NDArray[np.float64]
 
@@ -22,8 +23,9 @@ RESIDUAL = "residual"
 def variance_shares(cells: Sequence[Cell]) -> dict[str, float]:
     """The share of the variance of the logarithm of the break-even that each factor and each pair of factors explains.
 
-    Judged on the shapes that every block and setting has, so that the design is balanced: the shares then add up to 1.
-    Refined shapes lie where the ratio is near 1, and would make the variance smaller than it is over the map.
+    Judged on the widths and resolutions of which every block and setting has all shapes, so that the design is balanced
+    and the shares add up to 1. Refined shapes lie where the ratio is near 1, and would make the variance smaller than
+    it is over the map.
 
     Args:
         cells: of the map.
@@ -32,11 +34,8 @@ def variance_shares(cells: Sequence[Cell]) -> dict[str, float]:
         By factor ("block", "width", "resolution", "batch", "runtime", "precision", "threads"; those that vary), by
         pair ("block x runtime"), and "residual"; empty where fewer than two cells are in all panels.
     """
-    panels = len({(cell.setting, cell.block) for cell in cells})
-    counts: dict[object, int] = {}
-    for cell in cells:
-        counts[cell.shape] = counts.get(cell.shape, 0) + 1
-    common = [cell for cell in cells if counts[cell.shape] == panels]
+    grid = _full_grid(cells)
+    common = [cell for cell in cells if cell.shape in grid]
     factors: dict[str, list[object]] = {
         "block": [cell.block for cell in common],
         "width": [cell.shape.channels for cell in common],
@@ -54,6 +53,24 @@ def variance_shares(cells: Sequence[Cell]) -> dict[str, float]:
     sums = type_two(response, varied)
     total = float(np.sum((response - response.mean()) ** 2))
     return {" x ".join(term) if term else RESIDUAL: value / total for term, value in sums.items()}
+
+
+def _full_grid(cells: Sequence[Cell]) -> set[Shape]:
+    """The shapes that all panels have, less the widths or resolutions in which some are missing."""
+    panels = len({(cell.setting, cell.block) for cell in cells})
+    counts = Counter(cell.shape for cell in cells)
+    shapes = {shape for shape, count in counts.items() if count == panels}
+    while True:
+        widths = Counter(shape.channels for shape in shapes)
+        sizes = Counter((shape.height, shape.width) for shape in shapes)
+        if len(shapes) == len(widths) * len(sizes):
+            return shapes
+        width, size = min(widths, key=widths.__getitem__), min(sizes, key=sizes.__getitem__)
+        # Drop what loses fewer shapes; of what loses as many, the resolution.
+        if widths[width] < sizes[size]:
+            shapes = {shape for shape in shapes if shape.channels != width}
+        else:
+            shapes = {shape for shape in shapes if (shape.height, shape.width) != size}
 
 
 @dataclass(frozen=True)

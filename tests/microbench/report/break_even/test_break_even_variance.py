@@ -64,5 +64,15 @@ def test_shapes_that_one_panel_lacks_are_left_out() -> None:
     assert variance_shares([*full, *refined]) == variance_shares(full)
 
 
+def test_a_grid_with_a_corner_missing_is_cut_to_a_full_one_so_that_the_shares_add_up() -> None:
+    shapes = [Shape(c, side, side) for c, side in itertools.product((8, 16, 32), (16, 32, 64)) if c * side < 2048]
+    cells = map_cells(simulate_map(lambda _, shape: (shape.channels * shape.side) ** 0.5 / 9, shapes, scatter=0.0))
+    shares = variance_shares(cells)
+    assert len(cells) == 8
+    assert sum(shares.values()) == pytest.approx(1.0)
+    # The corner's resolution is left out: three widths and two resolutions, a doubling apart each.
+    assert shares["width"] == pytest.approx((2 / 3) / (2 / 3 + 1 / 4), abs=0.003)
+
+
 def test_the_example_is_right() -> None:
     assert doctest.testmod(variance).failed == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,10 +27,11 @@ def compare(sets: tuple[str, ...], allow: tuple[str, ...], out: Path | None, as_
 
     A set is a records file or a machine's folder; PATH@RUNTIME, PATH@PRECISION or PATH@RUNTIME:PRECISION select
     some of its rows. Rows of different hosts, runtimes, precisions or threads are compared only if --allow names what
-    may differ.
+    may differ. Maps (`microbench run map`) are compared by the sign of their cells.
 
     Example: microbench compare results/my-board@onnxruntime results/my-board@openvino --allow runtime
     """
+    from microbench.report.comparison.maps import map_agreements, without_maps
     from microbench.report.comparison.ratios import compare_records
     from microbench.report.comparison.selection import read_selections
     from microbench.report.figures.comparison import draw_comparison
@@ -37,7 +39,18 @@ def compare(sets: tuple[str, ...], allow: tuple[str, ...], out: Path | None, as_
 
     if len(sets) < 2:
         raise InputError("sets must be at least two: records files or machines' folders.")
-    comparison = compare_records(read_selections(sets), allow=frozenset(allow))
+    selections = read_selections(sets)
+    agreements = map_agreements(selections, allow=frozenset(allow))
+    rows = without_maps(selections) if agreements else selections
+    document: dict[str, Any] = {"maps": {label: agreement.as_json() for label, agreement in agreements.items()}}
+    if not as_json:
+        for label, agreement in agreements.items():
+            click.echo(f"{selections[0].label} and {label}: {agreement.sentence}")
+    if agreements and not (rows[0].records and any(one.records for one in rows[1:])):
+        if as_json:
+            click.echo(json.dumps(document, allow_nan=False))
+        return
+    comparison = compare_records(rows, allow=frozenset(allow))
     written: tuple[Path, ...] = ()
     if out is not None:
         try:
@@ -47,7 +60,8 @@ def compare(sets: tuple[str, ...], allow: tuple[str, ...], out: Path | None, as_
         except OSError as error:
             raise InputError(f"out {str(out)!r} cannot be written: {error.strerror}.") from error
     if as_json:
-        click.echo(json.dumps({**comparison.as_json(), "files": [str(path) for path in written]}, allow_nan=False))
+        document |= {**comparison.as_json(), "files": [str(path) for path in written]}
+        click.echo(json.dumps(document, allow_nan=False))
     else:
         print_table(f"Over {comparison.labels[0]}", comparison.table())
         click.echo(comparison.summary())

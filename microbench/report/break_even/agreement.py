@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from microbench.errors import InputError
 from microbench.measure.record import Record
 from microbench.report.break_even.cell import Cell, map_cells
 
@@ -76,6 +77,20 @@ def sign_agreement(first: Sequence[Cell], second: Sequence[Cell]) -> SignAgreeme
     )
 
 
-def sign_agreement_of_records(first: Sequence[Record], second: Sequence[Record]) -> SignAgreement:
-    """The same from records of the two maps."""
+def sign_agreement_of_records(
+    first: Sequence[Record], second: Sequence[Record], *, allow_host: bool = False
+) -> SignAgreement:
+    """The same from records of the two maps.
+
+    Args:
+        first: of the map whose decisions are put to the test.
+        second: of the other one.
+        allow_host: compare maps of different machines.
+
+    Raises:
+        InputError: the maps are of different machines.
+    """
+    hosts = sorted({record.environment.host for record in (*first, *second)})
+    if len(hosts) > 1 and not allow_host:
+        raise InputError(f"host differs between the maps ({' and '.join(hosts)}); pass --allow host to compare anyway.")
     return sign_agreement(map_cells(first), map_cells(second))

@@ -68,9 +68,8 @@ def surface_of(cells: Sequence[Cell]) -> Surface | None:
     across, up = (np.linspace(values.min(), values.max(), _POINTS) for values in (x, y))
     mesh = np.meshgrid(across, up)
     bounds = [(cell.ratio.estimate, cell.ratio.low, cell.ratio.high) for cell in cells]
-    surfaces = [
-        LinearTriInterpolator(triangles, [_log(value) for value in one])(*mesh) for one in zip(*bounds, strict=True)
-    ]
+    logs = [[_log(value) for value in one] for one in zip(*bounds, strict=True)]
+    surfaces = [LinearTriInterpolator(triangles, values)(*mesh) for values in logs]
     return Surface(np.exp(across), np.exp(up), *surfaces)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -50,14 +51,14 @@ def draw_map(cells: Sequence[Cell], stem: Path, *, machine: str) -> tuple[Path, 
     blocks = list(dict.fromkeys(cell.block for cell in cells))
     doublings = min(max(abs(math.log2(cell.ratio.estimate)) for cell in cells), _MOST_DOUBLINGS)
     norm = Normalize(-max(doublings, 0.1), max(doublings, 0.1))
-    axes_values = _AxesValues(cells)
+    axes_values = MapAxes(cells)
     with new_figure(1.6 + _PANEL_IN * len(blocks), 1.8 + _ROW_IN * len(settings)) as figure:
         panels = figure.subplots(len(settings), len(blocks), squeeze=False, sharex=True, sharey=True)
         for row, setting in enumerate(settings):
             for column, block in enumerate(blocks):
                 panel = panels[row][column]
                 own = [cell for cell in cells if cell.setting == setting and cell.block == block]
-                _draw_panel(panel, own, axes_values, norm)
+                draw_panel(panel, own, axes_values, norm)
                 if row == 0:
                     panel.set_title(block)
                 if row == len(settings) - 1:
@@ -73,7 +74,7 @@ def draw_map(cells: Sequence[Cell], stem: Path, *, machine: str) -> tuple[Path, 
         return save(figure, stem)
 
 
-class _AxesValues:
+class MapAxes:
     """The channels and sides of all panels, and the tiles' edges between them."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
@@ -83,6 +84,7 @@ class _AxesValues:
 
     @property
     def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Of both axes, in doublings."""
         return (self._x[0], self._x[-1]), (self._y[0], self._y[-1])
 
     def tile(self, cell: Cell) -> tuple[float, float, float, float]:
@@ -98,14 +100,22 @@ def _edges(values: Sequence[float]) -> list[float]:
     return [logs[0] - 0.5, *inner, logs[-1] + 0.5]
 
 
-def _draw_panel(panel: Axes, cells: Sequence[Cell], values: _AxesValues, norm: Normalize) -> None:
+def draw_panel(panel: Axes, cells: Sequence[Cell], values: MapAxes, norm: Normalize) -> None:
+    """One panel of the map.
+
+    Args:
+        panel: to draw in; its axes become doublings of channels and side.
+        cells: of one block in one setting.
+        values: of the axes that all panels share.
+        norm: from the ratio's doublings to the colours.
+    """
     panel.grid(visible=False)
     surface = surface_of(cells)
     if surface is not None:
         _draw_surface(panel, surface, norm)
     for cell in cells:
         left, bottom, width, height = values.tile(cell)
-        colour = ScalarMappable(norm, _COLOURS).to_rgba(math.log2(cell.ratio.estimate))
+        colour = colormaps[_COLOURS](norm(math.log2(cell.ratio.estimate)))
         # Tiles leave a margin, in which the interpolated colour is seen.
         inner = (left + 0.12 * width, bottom + 0.12 * height)
         panel.add_patch(
@@ -143,14 +153,14 @@ def _draw_contour(panel: Axes, surface: Surface) -> None:
         panel.plot(np.log2(line[:, 0]), np.log2(line[:, 1]), color="black", linewidth=1.4, zorder=4)
 
 
-def _draw_networks(panel: Axes, values: _AxesValues) -> None:
+def _draw_networks(panel: Axes, values: MapAxes) -> None:
     (x_low, x_high), (y_low, y_high) = values.limits
     for marker, (label, name) in zip(MARKERS, NETWORKS.items(), strict=False):
         places = [(math.log2(shape.channels), math.log2(shape.side)) for shape in network_shapes(name)]
         shown = [(x, y) for x, y in places if x_low <= x <= x_high and y_low <= y <= y_high]
         if shown:
             panel.scatter(
-                *zip(*shown, strict=True), marker=marker, s=16, facecolor="white", edgecolor="black", linewidth=0.8,
+                [x for x, _ in shown], [y for _, y in shown], marker=marker, s=16, facecolor="white", edgecolor="black", linewidth=0.8,
                 zorder=5, label=f"blocks of {label} at 1024x2048",
             )  # fmt: skip
 

@@ -34,7 +34,7 @@ def test_macs_per_millisecond_are_compared_by_the_macs_of_one_more_block() -> No
 
 @pytest.mark.parametrize(("ratio", "disturbed"), [(1.0, 0.0), (2.5, 0.0), (1.3, 0.4)])
 def test_the_interval_covers_the_true_ratio(ratio: float, disturbed: float) -> None:
-    trials = 300
+    trials = 200
     shapes = [Shape(channels, 1, 1) for channels in range(1, trials + 1)]
     found = map_cells(simulate_map(lambda *_: ratio, shapes, scatter=0.02, disturbed=disturbed, seed=1))
     covered = sum(not one.ratio.excludes(ratio) for one in found)

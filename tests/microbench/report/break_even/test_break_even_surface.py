@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from simulated_map import simulate_map
 
@@ -16,8 +17,7 @@ from microbench.report.break_even import network_shapes as network_shapes_module
 from microbench.report.break_even.cell import Cell, Setting, Shape, map_cells
 from microbench.report.break_even.network_shapes import network_shapes
 from microbench.report.break_even.surface import surface_of
-from microbench.report.figures import map as map_figure
-from microbench.report.figures.map import draw_map
+from microbench.report.figures.map import MapAxes, draw_map, draw_panel
 from microbench.report.figures.style import new_figure
 
 SHAPES = [Shape(channels, side, side) for channels, side in itertools.product((8, 16, 32, 64), (16, 32, 64, 128))]
@@ -70,7 +70,7 @@ def test_shapes_on_a_line_span_no_surface(shapes: list[Shape]) -> None:
 def hatched_tiles(cells: list[Cell]) -> set[tuple[int, int]]:
     with new_figure(3, 3) as figure:
         panel = figure.subplots()
-        map_figure._draw_panel(panel, cells, map_figure._AxesValues(cells), map_figure.Normalize(-3, 3))
+        draw_panel(panel, cells, MapAxes(cells), Normalize(-3, 3))
         tiles = [patch for patch in panel.patches if isinstance(patch, Rectangle)]
         assert len(tiles) == len(cells)
         return {

@@ -160,7 +160,8 @@ def _draw_networks(panel: Axes, values: MapAxes) -> None:
         shown = [(x, y) for x, y in places if x_low <= x <= x_high and y_low <= y <= y_high]
         if shown:
             panel.scatter(
-                [x for x, _ in shown], [y for _, y in shown], marker=marker, s=16, facecolor="white", edgecolor="black", linewidth=0.8,
+                [x for x, _ in shown], [y for _, y in shown], marker=marker, s=16,
+                facecolor="white", edgecolor="black", linewidth=0.8,
                 zorder=5, label=f"blocks of {label} at 1024x2048",
             )  # fmt: skip
 

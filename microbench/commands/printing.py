@@ -48,7 +48,8 @@ def print_experiments(
     for experiment in experiments:
         own = records[experiment.name]
         presentation = experiment.present(own, ceilings, folder)
-        files = write_table(presentation.table, to_dataframe(own), folder / experiment.name)
+        values = to_dataframe(own) if presentation.values is None else presentation.values
+        files = write_table(presentation.table, values, folder / experiment.name)
         document["records"] += [record.as_row() for record in own]
         document["findings"][experiment.name] = presentation.data
         document["figures"] += [str(path) for path in presentation.figures]

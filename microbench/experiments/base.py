@@ -28,6 +28,8 @@ class Presentation:
     """Sentences that the numbers support."""
     data: dict[str, Any] = field(default_factory=dict)
     """The findings for machines, as JSON values."""
+    values: pd.DataFrame | None = None
+    """What the table's CSV file holds, one line a record; None for the records' own columns alone."""
     figures: tuple[Path, ...] = ()
     """The files that were written."""
 
@@ -43,6 +45,8 @@ class Experiment(ABC):
     whole_networks: ClassVar[bool] = False
     """Whether a run takes a tenth of a second rather than a thousandth: such rows are timed on all cores by default, in
     fewer rounds, and without the roofline's ceilings."""
+    explains_latency: ClassVar[bool] = False
+    """Whether its rows are compared with what their kernels cost, which is then measured beside it."""
     has_accuracy: ClassVar[bool] = False
     """Whether networks are trained for it: its table then has a column of measured mIoU."""
 

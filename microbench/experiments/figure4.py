@@ -26,6 +26,7 @@ class Figure4(Experiment):
 
     name = "figure4"
     title = "Figure 4: FLOPs-efficiency of the standard against the depthwise separable convolution"
+    explains_latency = True
 
     def specs(self) -> list[WorkloadSpec]:
         """A single block and three longer chains of each, with hot caches and on one thread of a CPU with cold ones."""
@@ -37,6 +38,7 @@ class Figure4(Experiment):
         from microbench.report.cache_ratio import cache_ratios
         from microbench.report.dataframe import to_dataframe
         from microbench.report.efficiency_ratio import efficiency_ratios, marginal_efficiency_ratios
+        from microbench.report.explanation.columns import prediction_sentences, with_explanation
         from microbench.report.figures.figure4 import draw_figure4
         from microbench.report.marginal import marginal_costs
         from microbench.report.tables.blocks import block_table
@@ -50,7 +52,12 @@ class Figure4(Experiment):
         cold = cache_ratios(single, costs)
         return Presentation(
             table=block_table(records, ceilings, costs),
-            findings=(*(ratio.sentence for ratio in ratios), *(ratio.sentence for ratio in cold)),
+            values=with_explanation(to_dataframe(records), records, ceilings),
+            findings=(
+                *(ratio.sentence for ratio in ratios),
+                *(ratio.sentence for ratio in cold),
+                *prediction_sentences(records, ceilings),
+            ),
             data={
                 "conv_over_sepconv_efficiency": [ratio.as_json() for ratio in ratios],
                 "cold_over_hot_latency": [ratio.as_json() for ratio in cold],

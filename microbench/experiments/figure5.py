@@ -21,6 +21,7 @@ class Figure5(Experiment):
 
     name = "figure5"
     title = "Figure 5: latency, MACs and efficiency of 3x3 convolutions against the channel width"
+    explains_latency = True
 
     def specs(self) -> list[WorkloadSpec]:
         """Each width once, also those that are in both panels."""
@@ -30,6 +31,8 @@ class Figure5(Experiment):
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
         """The two panels, each with its efficiency and sweet spots below."""
         from microbench.report.dataframe import to_dataframe
+        from microbench.report.explanation.columns import prediction_sentences, with_explanation
+        from microbench.report.explanation.steps import step_sentences
         from microbench.report.figures.figure5 import draw_figure5
         from microbench.report.sweet_spots import curves_of, describe
         from microbench.report.tables.blocks import block_table
@@ -42,7 +45,12 @@ class Figure5(Experiment):
         curves = [curve for panel in panels.values() for curve in panel]
         return Presentation(
             table=block_table(records, ceilings),
-            findings=tuple(describe(curve) for curve in curves),
+            values=with_explanation(data, records, ceilings),
+            findings=(
+                *(describe(curve) for curve in curves),
+                *step_sentences(curves, records),
+                *prediction_sentences(records, ceilings),
+            ),
             data={"sweet_spots": [curve.as_json() for curve in curves]},
             figures=draw_figure5(panels, folder / self.name, machine=folder.name),
         )

@@ -193,6 +193,8 @@ class Sweep(Experiment):
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:
         """Latency and efficiency against width, with sweet spots where a block has at least four widths."""
         from microbench.report.dataframe import to_dataframe
+        from microbench.report.explanation.columns import prediction_sentences, with_explanation
+        from microbench.report.explanation.steps import step_sentences
         from microbench.report.figures.sweep import draw_sweep
         from microbench.report.marginal import marginal_costs
         from microbench.report.sweet_spots import curves_of, describe
@@ -203,7 +205,12 @@ class Sweep(Experiment):
         costs = marginal_costs(records)
         return Presentation(
             table=block_table(records, ceilings, costs),
-            findings=tuple(describe(curve) for curve in curves),
+            values=with_explanation(data, records, ceilings),
+            findings=(
+                *(describe(curve) for curve in curves),
+                *step_sentences(curves, records),
+                *prediction_sentences(records, ceilings),
+            ),
             data={
                 "sweet_spots": [curve.as_json() for curve in curves],
                 "marginal_costs": [cost.as_json() for cost in costs],

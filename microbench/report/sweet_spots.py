@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -77,6 +77,8 @@ class WidthCurve:
     sweet_spots: tuple[int, ...]
     change_points: tuple[ChangePoint, ...]
     period: Period | None
+    rows: tuple[int, ...] = ()
+    """The places of its rows in the data that it was made of, by width."""
 
     @property
     def efficiency_mmacs_per_ms(self) -> Values:
@@ -113,16 +115,15 @@ def curves_of(data: pd.DataFrame, prefix: str = "") -> list[WidthCurve]:
             )
             words = in_words({axis: axes[axis] for axis in ("stride", "batch", "depth") if axes[axis] != 1}, in_width)
             label = ", ".join([f"{prefix}{axes['block']} at {axes['resolution']}", *words, target_label(target)])
-            curves.append(
-                analyse(
-                    label,
-                    rows["width"].tolist(),
-                    rows["latency_ms"].to_numpy(float),
-                    rows["latency_ci_low_ms"].to_numpy(float),
-                    rows["latency_ci_high_ms"].to_numpy(float),
-                    rows["macs"].tolist(),
-                )
+            curve = analyse(
+                label,
+                rows["width"].tolist(),
+                rows["latency_ms"].to_numpy(float),
+                rows["latency_ci_low_ms"].to_numpy(float),
+                rows["latency_ci_high_ms"].to_numpy(float),
+                rows["macs"].tolist(),
             )
+            curves.append(replace(curve, rows=tuple(int(place) for place in rows.index)))
     return curves
 
 

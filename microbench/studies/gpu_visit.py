@@ -91,20 +91,24 @@ Execute = Callable[[Sequence[str], float], int]
 """Runs a command for at most so many seconds and gives its exit code; `EXIT_TIME_UP` if it was stopped."""
 
 
+_FIGURES = ("figure4/*", "figure5/*", "ceilings/matrix_product", "ceilings/*_copy")
+"""Of the ceilings the roofline's: what kernels cost is of use on a CPU alone."""
+
+
 def steps_of(visit: Visit) -> list[Step]:
     """The steps of a visit, the most wanted first; those for which something is missing are left out."""
     steps = [
         Step("doctor", (sys.executable, *_PROGRAM, "doctor", "--json")),
         *(_torch(visit, name, "--timing", "kernel_span") for name in ("figure4", "figure5")),
         *(_torch(visit, "figure4", "--timing", timing) for timing in ("isolated", "end_to_end")),
-        *_tensorrt(visit, "figures", ("figure4/*", "figure5/*", "ceilings/*"), ("fp32", "fp16")),
+        *_tensorrt(visit, "figures", _FIGURES, ("fp32", "fp16")),
         *_tensorrt(visit, "family", ("table4/step-7/*", "table4/step-8/*", "table4/step-10/*"), ("fp32", "fp16")),
         *_tensorrt(visit, "tables", ("table2/*", "table3/*"), ("fp32", "fp16")),
         *_tensorrt(visit, "steps", ("table4/*",), ("fp32", "fp16")),
         *(_torch(visit, name, "--timing", "kernel_span") for name in ("table4", "table3", "table2")),
         *_training(visit),
         _gate(visit),
-        *_tensorrt(visit, "figures-in-less", ("figure4/*", "figure5/*", "ceilings/*"), ("tf32", "bf16", "int8")),
+        *_tensorrt(visit, "figures-in-less", _FIGURES, ("tf32", "bf16", "int8")),
         _torch(visit, "sweep", "--width", "8..64:8", "--resolution", "128x128", "--resolution", "32x32"),
     ]
     return [step for step in steps if step is not None]

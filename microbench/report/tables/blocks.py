@@ -11,6 +11,7 @@ from microbench.measure.record import Configuration, Record
 from microbench.measure.wording import estimate_text, interval_text, remarks, significant, spread_text
 from microbench.measure.workload import Axis
 from microbench.report.dataframe import to_dataframe
+from microbench.report.explanation.columns import EXPLANATION_COLUMNS, explain_rows
 from microbench.report.labels import TARGET_COLUMNS
 from microbench.report.marginal import MarginalCost
 from microbench.report.roofline import attained_share, share_text
@@ -22,7 +23,7 @@ _SHOWN_AXES = ("block", "width", "in_width", "resolution", "stride", "batch", "d
 def block_table(
     records: Sequence[Record], ceilings: Sequence[Record], costs: Sequence[MarginalCost] = ()
 ) -> pd.DataFrame:
-    """One line a row: the axes that vary, latency, cost, efficiency, roofline share and remarks.
+    """One line a row: the axes that vary, latency, cost, efficiency, roofline share, kernels and remarks.
 
     Args:
         records: of single blocks or chains.
@@ -44,6 +45,10 @@ def block_table(
     spreads = [spread_text(record.measurement) for record in records]
     if any(spreads):
         table["spread"] = spreads
+    explained = [row.columns() for row in explain_rows(records, ceilings)]
+    for column in EXPLANATION_COLUMNS:
+        if any(columns[column] for columns in explained):
+            table[column] = [columns[column] for columns in explained]
     table["remarks"] = [remarks(record) for record in records]
     return _with_marginal_costs(table, records, costs) if costs else table
 
@@ -77,7 +82,7 @@ def _marginal_line(line: Mapping[Any, Any], cost: MarginalCost) -> dict[Any, Any
         "MMACs": significant(cost.macs / 1e6) if cost.macs else "",
         "MMACs/ms": significant(efficiency.estimate) if efficiency else "",
         "of roofline": "",
-        **({"spread": ""} if "spread" in line else {}),
+        **{column: "" for column in ("spread", *EXPLANATION_COLUMNS) if column in line},
         "remarks": f"no line: a chain is {cost.misfit_share:.0%} off it" if cost.bent else "",
     }
 

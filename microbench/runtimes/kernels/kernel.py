@@ -24,6 +24,8 @@ class Kernel:
     """Of its first output, likewise."""
     macs: int = 0
     """Multiply-accumulates of a convolution, those on added channels included; 0 of others and where not shown."""
+    window: Optional[tuple[int, int]] = None
+    """Height and width of a convolution's weights, which tells a depthwise one from a pointwise one."""
     converts_layout: bool = False
     """Whether it only moves values from one memory layout or precision to another."""
     count: int = 1

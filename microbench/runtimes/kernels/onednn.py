@@ -59,6 +59,7 @@ def _kernel(fields: list[str]) -> Kernel:
         input_shape=(size["mb"], in_channels, size["ih"], size["iw"]),
         output_shape=output,
         macs=padded_macs(output, weights),
+        window=(size["kh"], size["kw"]),
     )
 
 

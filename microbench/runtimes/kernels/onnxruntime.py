@@ -19,6 +19,7 @@ from microbench.runtimes.kernels.kernel import Kernel, padded_macs
 _RUNS = 2
 _SUFFIX = "_kernel_time"
 _CONVOLUTIONS = ("Conv", "FusedConv", "QLinearConv", "ConvInteger")
+_MAP_DIMENSIONS = 4
 _CONVERSIONS = ("ReorderInput", "ReorderOutput", "QuantizeLinear", "DequantizeLinear", "Cast")
 
 
@@ -60,17 +61,20 @@ def _kernel(node: str, arguments: Mapping[str, Any]) -> Kernel:
     inputs = [_shape(entry) for entry in arguments.get("input_type_shape") or ()]
     outputs = [_shape(entry) for entry in arguments.get("output_type_shape") or ()]
     output = outputs[0] if outputs else None
-    macs = 0
+    macs, window = 0, None
     if operator in _CONVOLUTIONS and output is not None:
         # The weights are the first input of as many dimensions as the map, behind the map itself.
         weights = next((shape for shape in inputs[1:] if shape is not None and len(shape) == len(output)), None)
-        macs = padded_macs(output, weights) if weights is not None else 0
+        if weights is not None:
+            macs = padded_macs(output, weights)
+            window = (weights[2], weights[3]) if len(weights) == _MAP_DIMENSIONS else None
     return Kernel(
         operator=operator,
         implementation="NCHWc" if node.endswith("_nchwc") else str(arguments.get("provider", "")),
         input_shape=inputs[0] if inputs else None,
         output_shape=output,
         macs=macs,
+        window=window,
         converts_layout=operator in _CONVERSIONS,
     )
 

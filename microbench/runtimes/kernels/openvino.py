@@ -22,9 +22,11 @@ def _kernel(operation: Any) -> Kernel:
     output = _shape(operation.output(0)) if operation.get_output_size() else None
     sources = [operation.input(i).get_source_output() for i in range(operation.get_input_size())]
     shapes = [_shape(source) for source in sources]
-    macs = 0
+    macs, window = 0, None
     if operator in _CONVOLUTIONS and output is not None and len(shapes) > 1 and shapes[1] is not None:
-        macs = padded_macs(output, shapes[1], grouped=len(shapes[1]) > _MAP_DIMENSIONS)
+        weights = shapes[1]
+        macs = padded_macs(output, weights, grouped=len(weights) > _MAP_DIMENSIONS)
+        window = (weights[-2], weights[-1])
     layout = _property(operation, "outputLayouts")
     return Kernel(
         operator=operator,
@@ -32,6 +34,7 @@ def _kernel(operation: Any) -> Kernel:
         input_shape=shapes[0] if shapes else None,
         output_shape=output,
         macs=macs,
+        window=window,
         converts_layout=operator in ("Reorder", "Convert"),
     )
 

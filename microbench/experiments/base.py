@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from microbench.experiments.network import NetworkChoice
+
+
+@dataclass(frozen=True)
+class Isolated:
+    """An experiment, or a part of one, that is run in a process of its own."""
+
+    experiment: Experiment
+    environment: Mapping[str, str]
+    """Variables of the process, which libraries read once, when they are loaded."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,10 @@ class Experiment(ABC):
     fewer rounds, and without the roofline's ceilings."""
     explains_latency: ClassVar[bool] = False
     """Whether its rows are compared with what their kernels cost, which is then measured beside it."""
+    runtimes: ClassVar[tuple[str, ...]] = ()
+    """The runtimes that it compares where the user names none; it is then run by itself, and without a roofline."""
+    row_budget_s: ClassVar[float | None] = None
+    """Its rows' time where the user names none; None for that of all experiments."""
     has_accuracy: ClassVar[bool] = False
     """Whether networks are trained for it: its table then has a column of measured mIoU."""
 
@@ -65,6 +78,14 @@ class Experiment(ABC):
             records: of this experiment, all in one configuration.
         """
         return []
+
+    def parts(self) -> tuple[Isolated, ...]:
+        """What has to run in processes of their own; of most experiments nothing.
+
+        Raises:
+            InputError: this machine has none of what the experiment compares.
+        """
+        return ()
 
     def in_order(self, records: Sequence[Record]) -> list[Record]:
         """The records in the order of the table's rows; rows are measured, and so recorded, in random order.

@@ -144,8 +144,8 @@ def _spec(ceiling: str, make: Callable[[], nn.Module], shape: tuple[int, ...]) -
 
 
 def with_ceilings(experiments: Sequence[Experiment]) -> list[Experiment]:
-    """The experiments, and the ceilings last if one of them times single blocks."""
-    if all(experiment.whole_networks for experiment in experiments):
+    """The experiments, and the ceilings last if one of them times single blocks and compares no runtimes."""
+    if all(experiment.whole_networks or experiment.runtimes for experiment in experiments):
         return list(experiments)
     others = [experiment for experiment in experiments if experiment.name != CEILINGS]
     kernels = len(others) < len(experiments) or any(experiment.explains_latency for experiment in others)

@@ -67,7 +67,8 @@ class Ncnn(Runtime):
             layers = graph.read_text("utf-8").splitlines()[_HEADER_LINES:]
             if net.load_param(str(graph)) or net.load_model(str(weights)):
                 raise ValueError("ncnn cannot load the converted model")
-        return _NcnnSession(ncnn, net, inputs, len(workload.reference), layers, configuration.threads)
+        kernels = [kernel_of_layer(line, winograd=self.winograd) for line in layers]
+        return _NcnnSession(ncnn, net, inputs, len(workload.reference), kernels, configuration.threads)
 
 
 @RUNTIMES.register("ncnn-direct")
@@ -125,13 +126,13 @@ class _NcnnSession(Session):
         net: Any,
         inputs: Mapping[str, NDArray[np.float32]],
         outputs: int,
-        layers: Sequence[str],
+        kernels: Sequence[Kernel],
         threads: int,
     ) -> None:
         self.worker_threads = threads > 1
         self._ncnn = ncnn
         self._net = net
-        self._layers = layers
+        self._kernels = kernels
         self._names = [f"out{index}" for index in range(outputs)]
         self._results: list[Any] = []
         self._bind(inputs)
@@ -160,7 +161,7 @@ class _NcnnSession(Session):
         return tuple(array[np.newaxis] if array.ndim > 2 else array for array in arrays)
 
     def describe(self) -> Mapping[str, Any]:
-        return describe_kernels(lambda: [kernel_of_layer(line) for line in self._layers])
+        return describe_kernels(lambda: self._kernels)
 
     def close(self) -> None:
         self._results = []
@@ -168,11 +169,16 @@ class _NcnnSession(Session):
         self._net = None
 
 
-def kernel_of_layer(line: str) -> Kernel:
+def kernel_of_layer(line: str, *, winograd: bool) -> Kernel:
     """The kernel of a line of ncnn's graph file; it names neither shapes nor the algorithm that ncnn will choose.
 
-    >>> kernel_of_layer("Convolution convrelu_0 1 1 in0 out0 0=32 1=3").operator
-    'Convolution'
+    >>> kernel_of_layer("Convolution convrelu_0 1 1 in0 out0 0=32 1=3", winograd=True).implementation
+    'ncnn, Winograd allowed'
+
+    Args:
+        line: of the file.
+        winograd: whether ncnn may choose Winograd's algorithm for a standard convolution.
     """
     operator = line.split(maxsplit=1)[0]
-    return Kernel(operator, "ncnn", converts_layout=operator in _CONVERSIONS)
+    allowed = f", Winograd {'allowed' if winograd else 'off'}" if operator == "Convolution" else ""
+    return Kernel(operator, f"ncnn{allowed}", converts_layout=operator in _CONVERSIONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Callable, ClassVar, Mapping, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ class OnnxRuntime(Runtime):
     module = "onnxruntime"
     precisions = {"cpu": ("fp32", "int8"), "cuda": ("fp32", "tf32")}
     install = "pip install onnxruntime (onnxruntime-gpu for cuda)"
+    nchwc: ClassVar[bool] = True
+    """Whether convolutions may keep their channels in blocks of a vector's width (the NCHWc layout)."""
 
     def missing_device(self, device: str) -> Optional[str]:
         """The GPU package brings the CUDA provider; a build of one's own may have it under the other name."""
@@ -53,7 +55,7 @@ class OnnxRuntime(Runtime):
         """
         import onnxruntime
 
-        options = _options(configuration)
+        options = self._options(configuration)
         model = workload.onnx_model
         if configuration.precision == "int8":
             model = quantized_here(workload)
@@ -65,11 +67,32 @@ class OnnxRuntime(Runtime):
             raise RuntimeError(f"ONNX Runtime cannot load its {provider}: a library that it needs is not there")
 
         def find_kernels() -> Sequence[Kernel]:
-            return onnxruntime_kernels(model, _options(configuration), providers, inputs)
+            return onnxruntime_kernels(model, self._options(configuration), providers, inputs)
 
         if configuration.device == "cuda":
             return _CudaSession(session, inputs, find_kernels, worker_threads=True)
         return _OnnxRuntimeSession(session, inputs, find_kernels, worker_threads=configuration.threads > 1)
+
+    def _options(self, configuration: Configuration) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = configuration.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        if not self.nchwc:
+            # The one level above this has the NCHWc pass; what else is in it is about other layouts.
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        return options
+
+
+@RUNTIMES.register("onnxruntime-nchw")
+class OnnxRuntimeNchw(OnnxRuntime):
+    """ONNX Runtime with the graph optimisations up to "extended": fused operators, and no NCHWc layout."""
+
+    name = "onnxruntime-nchw"
+    precisions = {"cpu": ("fp32",)}
+    nchwc = False
 
 
 def _is_installed(distribution: str) -> bool:
@@ -78,16 +101,6 @@ def _is_installed(distribution: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
-
-
-def _options(configuration: Configuration) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = configuration.threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return options
 
 
 class _OnnxRuntimeSession(Session):

@@ -54,6 +54,9 @@ def write_bundle(
     Raises:
         InputError: an unknown precision, or the folder is not empty or cannot be written.
     """
+    for experiment in experiments:
+        if experiment.parts():
+            raise InputError(f"experiment {experiment.name!r} runs in processes of its own, and goes into no bundle.")
     for precision in precisions:
         if precision not in FORMS_OF:
             raise one_of("precision", precision, FORMS_OF)

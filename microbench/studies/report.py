@@ -29,8 +29,8 @@ from microbench.report.verdicts.rivals import MIN_LOADS
 from microbench.studies.recorded import Recorded, read_recorded
 
 ORDER = (
-    "figure4", "figure5", "table2", "table3", "table4", "table5", "table6", "table7", "table8", "liteseg", "map",
-    "sweep", "ceilings",
+    "figure4", "figure5", "table2", "table3", "table4", "table5", "table6", "table7", "table8", "liteseg", "isa",
+    "winograd", "layout", "map", "sweep", "ceilings",
 )  # fmt: skip
 """The order in which the experiments are shown; others, a user's own, follow."""
 
@@ -149,7 +149,7 @@ def _roofline(recorded: RecordedExperiments, ceilings: Sequence[Record], folder:
         record
         for experiment, records in recorded.values()
         for record in records
-        if not experiment.whole_networks and experiment.name != MAP and "block" in record.axes
+        if not (experiment.whole_networks or experiment.runtimes or experiment.name == MAP) and "block" in record.axes
     ]
     if not blocks or not ceilings:
         return ()

@@ -10,8 +10,9 @@ from microbench.experiments.ceilings import CEILINGS, with_ceilings
 from microbench.measure.record import Record
 from microbench.measure.workload import WorkloadSpec
 from microbench.runs.runner import Plan, Target, run
-from microbench.runs.settings import Settings, plan_of, with_caches
+from microbench.runs.settings import QUICK_FACTOR, Settings, plan_of, with_caches
 from microbench.runs.time_limit import TimeLimit
+from microbench.studies.isolated import run_isolated
 
 __all__ = ["CEILINGS", "Settings", "run_experiments"]
 
@@ -39,11 +40,8 @@ def run_experiments(
     experiments = with_ceilings(experiments)
     records: dict[str, list[Record]] = {experiment.name: [] for experiment in experiments}
     # All plans are checked before any of them costs time.
-    plans = [
-        (title, group, _plan(group, settings))
-        for title, whole_networks in (("blocks", False), ("whole networks", True))
-        if (group := [experiment for experiment in experiments if experiment.whole_networks == whole_networks])
-    ]
+    parts = [(part, _settings_of(experiment, settings)) for experiment in experiments for part in experiment.parts()]
+    plans = [(title, group, _plan(group, settings)) for title, group in _groups(experiments)]
     for number, (title, group, plan) in enumerate(plans, start=1):
         stage = f"{title} ({number} of {len(plans)})" if len(plans) > 1 else title
         _add(records, run(plan, _within(stage, on_progress), limit))
@@ -51,7 +49,31 @@ def run_experiments(
             while not (settings.quick or _is_up(limit)) and (further := _further(group, records, target, settings)):
                 extended = dataclasses.replace(plan, specs=further, targets=[target], fresh=False)
                 _add(records, run(extended, _within(f"{stage}, further rows", on_progress), limit))
+    for number, (part, own) in enumerate(parts):
+        on_progress(f"{part.experiment.name}, process {number + 1} of {len(parts)}", number / len(parts))
+        _add(records, run_isolated(part, own, limit))
     return records
+
+
+def _groups(experiments: Sequence[Experiment]) -> list[tuple[str, list[Experiment]]]:
+    """What is sampled side by side, with a title: blocks, whole networks, and alone what has runtimes of its own."""
+    shared = [experiment for experiment in experiments if not (experiment.runtimes or experiment.parts())]
+    alone = [experiment for experiment in experiments if experiment.runtimes and not experiment.parts()]
+    groups = [
+        (title, [experiment for experiment in shared if experiment.whole_networks == whole_networks])
+        for title, whole_networks in (("blocks", False), ("whole networks", True))
+    ]
+    return [*((title, group) for title, group in groups if group), *((one.name, [one]) for one in alone)]
+
+
+def _settings_of(experiment: Experiment, settings: Settings) -> Settings:
+    """The settings with what the experiment has of its own, where the user named nothing."""
+    if experiment.runtimes and tuple(settings.runtimes) == Settings.runtimes:
+        settings = dataclasses.replace(settings, runtimes=experiment.runtimes)
+    if settings.row_budget_s is None and experiment.row_budget_s is not None:
+        share = QUICK_FACTOR if settings.quick else 1
+        settings = dataclasses.replace(settings, row_budget_s=experiment.row_budget_s / share)
+    return settings
 
 
 def _is_up(limit: TimeLimit | None) -> bool:
@@ -64,7 +86,7 @@ def _within(stage: str, on_progress: Callable[[str, float], None]) -> Callable[[
 
 def _plan(group: Sequence[Experiment], settings: Settings) -> Plan:
     specs = [spec for one in group for spec in (one.quick_specs() if settings.quick else one.specs())]
-    return plan_of(specs, settings, whole_networks=group[0].whole_networks)
+    return plan_of(specs, _settings_of(group[0], settings), whole_networks=group[0].whole_networks)
 
 
 def _further(

@@ -80,7 +80,7 @@ class Choice:
         if not self.is_within:
             return f"{text}: no timed width is within {TOLERANCE:.0%} of it"
         if self.next_slower is not None:
-            text += f": wider ones, from c={self.next_slower} on, are slower than it"
+            text += f": the timed widths from c={self.next_slower} on are slower than it"
         if self.is_cut_short:
             text += f"; the search ended at its limit of {MAX_CANDIDATES} candidates"
         if self.is_open:

@@ -208,7 +208,7 @@ def test_a_block_of_no_alignment_at_all_ends_the_search_too() -> None:
 def test_the_sentence_names_the_next_width_and_what_noise_leaves_open() -> None:
     timed = {14: Interval(10.0, 9.9, 10.1), 16: Interval(10.1, 9.7, 10.6), 18: Interval(10.3, 10.1, 10.5)}
     sentence = choose(timed, 10.0).sentence
-    assert sentence.startswith("take c=16, 1.0% slower than the target of 10 ms: wider ones, from c=18 on,")
+    assert sentence.startswith("take c=16, 1.0% slower than the target of 10 ms: the timed widths from c=18 on")
     assert "whether it is within is open" in sentence
     assert "c=18 may be within too" in sentence
 

@@ -67,6 +67,31 @@ def test_stdc_counts_add_up_to_those_published(name: str, published_millions: fl
     assert (convolution_macs(network, 1024, 2048) + heads) / 1e9 == pytest.approx(published_gmacs, abs=0.05)
 
 
+def test_icnet_counts_are_those_published_with_its_auxiliary_classifiers() -> None:
+    network = peer("icnet")
+    assert parameters(network) == 47_489_184
+    assert parameters(network.auxiliary) == 2 * 128 * 19
+    classifiers = (64 * 128 + 128 * 256) * 128 * 19
+    assert round((convolution_macs(network, 1024, 2048) + classifiers) / 1e9, 1) == 128.7
+
+
+@pytest.mark.parametrize(("name", "units", "features"), [
+    ("drn-d-22", (2, 2, 2, 2), 15_880_752), ("drn-d-38", (3, 4, 6, 3), 25_988_912),
+])  # fmt: skip
+def test_drn_counts_as_by_hand(name: str, units: tuple[int, ...], features: int) -> None:
+    def conv(before: int, after: int, side: int) -> int:
+        return before * after * side * side + 2 * after
+
+    stem = conv(3, 16, 7) + conv(16, 16, 3) + conv(16, 32, 3)
+    widths = (32, 64, 128, 256, 512)
+    stages = sum(
+        conv(before, after, 3) + conv(before, after, 1) + (2 * count - 1) * conv(after, after, 3)
+        for before, after, count in zip(widths, widths[1:], units, strict=False)
+    )
+    assert stem + stages + 2 * conv(512, 512, 3) == features
+    assert parameters(peer(name)) == features + 512 * 19 + 19
+
+
 @pytest.mark.parametrize("name", PEERS)
 def test_the_deploy_form_gives_the_scores_of_the_train_form_without_its_auxiliary_heads(name: str) -> None:
     torch.manual_seed(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,9 @@ class Ceilings(Experiment):
             _spec("cached_copy", _negation, (_CACHED_VALUES,)),
             _spec("shared_copy", _negation, (_SHARED_VALUES,)),
             *(
-                _spec(name, functools.partial(_chain, layers), (1, layers[0].in_channels, *size))
+                replace(
+                    _spec(name, functools.partial(_chain, layers), (1, layers[0].in_channels, *size)), devices=("cpu",)
+                )
                 for name, (layers, size) in (KERNEL_GRAPHS if self.kernels else {}).items()
             ),
         ]
@@ -143,10 +145,16 @@ def _spec(ceiling: str, make: Callable[[], nn.Module], shape: tuple[int, ...]) -
     )
 
 
-def with_ceilings(experiments: Sequence[Experiment]) -> list[Experiment]:
-    """The experiments, and the ceilings last if one of them times single blocks and compares no runtimes."""
+def with_ceilings(experiments: Sequence[Experiment], *, kernels: bool = True) -> list[Experiment]:
+    """The experiments, and the ceilings last if one of them times single blocks and compares no runtimes.
+
+    Args:
+        experiments: what to time.
+        kernels: whether to add what kernels cost for experiments that are compared with it; it is added anyway where
+            the ceilings are among the experiments.
+    """
     if all(experiment.whole_networks or experiment.runtimes for experiment in experiments):
         return list(experiments)
     others = [experiment for experiment in experiments if experiment.name != CEILINGS]
-    kernels = len(others) < len(experiments) or any(experiment.explains_latency for experiment in others)
-    return [*others, Ceilings(kernels)]
+    compared = kernels and any(experiment.explains_latency for experiment in others)
+    return [*others, Ceilings(kernels=compared or len(others) < len(experiments))]

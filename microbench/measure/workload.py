@@ -62,3 +62,5 @@ class WorkloadSpec:
     """Where the workload lies in its experiment, e.g. {"block": "conv3x3", "width": 32}."""
     caches: tuple[str, ...] = field(default=(HOT,), compare=False)
     """In which states of the processor's caches it is timed; those beyond the first on one thread of a CPU alone."""
+    devices: tuple[str, ...] = field(default=("cpu", "cuda"), compare=False)
+    """On which it is timed."""

@@ -53,12 +53,12 @@ class Plan:
 
     @property
     def rows(self) -> list[PlannedRow]:
-        """Each spec in each target, but for the states of the caches that are not the spec's."""
+        """Each spec in each target, but for devices and states of the caches that are not the spec's."""
         return [
             PlannedRow(spec, target)
             for spec in self.specs
             for target in self.targets
-            if target.configuration.cache in spec.caches
+            if target.configuration.cache in spec.caches and target.configuration.device in spec.devices
         ]
 
 

@@ -45,7 +45,8 @@ def write_bundle(
     Random weights and inputs are not stored but drawn on the device, see `microbench.models.drawn`.
 
     Args:
-        experiments: what to store. The roofline's ceilings are added where an experiment of blocks needs them.
+        experiments: what to store. The roofline's ceilings are added where an experiment of blocks needs them,
+            what kernels cost only where `ceilings` is among them: a bundle is for short visits and for the gate.
         folder: must not be there, or be empty.
         on_progress: called with what is being done and its share done, 0 to 1.
         precisions: those whose models are stored too, where they differ from the float32 one: making one takes packages
@@ -64,7 +65,7 @@ def write_bundle(
     writer = BundleWriter(folder)
     specs = [
         (spec, experiment.whole_networks)
-        for experiment in with_ceilings(experiments)
+        for experiment in with_ceilings(experiments, kernels=False)
         for spec in (*experiment.specs(), *experiment.refine([]))
     ]
     left_out = {}

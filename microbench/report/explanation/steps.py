@@ -9,9 +9,11 @@ from microbench.measure.record import Record
 from microbench.report.explanation.kernels import form_of, kernels_of, vector_of
 from microbench.report.sweet_spots import WidthCurve
 from microbench.runtimes.kernels import Kernel
-from microbench.runtimes.kernels.nchwc import nchwc_block
+from microbench.runtimes.kernels.nchwc import nchwc_block, round_up
 
 _NCHWC = "NCHWc"
+_FEWEST_STEPS = 2
+"""A period shows where at least so many of its steps are crossed."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,18 @@ def step_sentences(curves: Sequence[WidthCurve], records: Sequence[Record]) -> t
         if predicted := predicted_period(own):
             plain = unblocked_widths(own)
             exceptions = f"; plain kernels at {', '.join(map(str, plain))}" if plain else ""
-            measured = f"measured {curve.period.channels}" if curve.period else "no clear period measured"
             sentences.append(
-                f"{curve.label}: predicted period {predicted.channels} ({predicted.reason}{exceptions}), {measured}."
+                f"{curve.label}: predicted period {predicted.channels} ({predicted.reason}{exceptions}), "
+                f"{_measured(curve, predicted)}."
             )
     return tuple(sentences)
+
+
+def _measured(curve: WidthCurve, predicted: PredictedPeriod) -> str:
+    found = f"measured {curve.period.channels}" if curve.period else "no clear period measured"
+    blocks = {round_up(width, predicted.channels) for width in curve.widths}
+    # A step that comes once has no period.
+    return found if len(blocks) > _FEWEST_STEPS else f"{found}: these widths have {len(blocks) - 1} of its steps"
 
 
 def _convolutions(record: Record) -> list[Kernel]:

@@ -246,6 +246,12 @@ def test_the_predicted_period_is_beside_the_measured_one(make_record: MakeRecord
     assert "measured 32." in sentence
 
 
+def test_widths_too_few_for_a_period_are_said_to_be(make_record: MakeRecord) -> None:
+    few = [row(make_record, 1.0 + (w > 16), blocked(w), w) for w in (4, 8, 12, 16, 20)]
+    (sentence,) = step_sentences(curves_of(to_dataframe(few)), few)
+    assert sentence.endswith("no clear period measured: these widths have 1 of its steps.")
+
+
 def test_widths_in_plain_kernels_are_named(make_record: MakeRecord) -> None:
     records = [row(make_record, 1.0, blocked(16), 16), row(make_record, 2.0, [conv(17, 17, "CPU")], 17)]
     assert unblocked_widths(records) == (17,)
@@ -274,8 +280,10 @@ def test_what_kernels_cost_is_measured_beside_the_figures_and_not_beside_a_sweep
     assert with_ceilings([Figure4()])[-1] == CeilingsExperiment(kernels=True)
     assert with_ceilings([Sweep()])[-1] == CeilingsExperiment(kernels=False)
     assert with_ceilings([CeilingsExperiment(), Sweep()])[-1] == CeilingsExperiment(kernels=True)
+    assert with_ceilings([Figure4()], kernels=False)[-1] == CeilingsExperiment(kernels=False)
+    on_gpu = {spec.name for spec in CeilingsExperiment().specs() if "cuda" in spec.devices}
     roofline = {spec.name for spec in CeilingsExperiment(kernels=False).specs()}
-    assert roofline == {"matrix_product", "stream_copy", "cached_copy", "shared_copy"}
+    assert roofline == {"matrix_product", "stream_copy", "cached_copy", "shared_copy"} == on_gpu
 
 
 def test_no_row_of_a_figure_is_among_the_ceilings() -> None:

@@ -7,13 +7,13 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Sequence, Union
+from typing import Callable, Iterable, Iterator, Optional, Sequence, Union
 
 from microbench.measure.cold_caches import cold_caches
 from microbench.measure.environment import fingerprint
 from microbench.measure.grouping import MemoryBudget
 from microbench.measure.measurement import Measurement
-from microbench.measure.memory import default_limit_bytes, return_freed_memory
+from microbench.measure.memory import GIB, default_limit_bytes, return_freed_memory
 from microbench.measure.record import Configuration, Record, row_key
 from microbench.measure.sampler import Failure, Outcome, Policy, Row, one_line, sample
 from microbench.measure.session import Session
@@ -25,6 +25,10 @@ from microbench.runtimes import Runtime
 
 MAX_INTERLEAVED_ROWS = 96
 """Rows sampled side by side; a larger plan is cut into parts of neighbours, so that a kill costs little."""
+
+_USUAL_WAITING_BYTES = GIB // 4
+"""What the models of a plan take themselves, of which the limit for the sessions takes account already."""
+_LEAST_LIMIT_BYTES = GIB // 2
 
 
 @dataclass(frozen=True)
@@ -209,8 +213,14 @@ def _measure(
             on_outcome=lambda row, outcome: keep(planned[row.key], outcome),
             on_build=lambda row, outcome: keep(planned[row.key], outcome),
             on_progress=lambda share: on_progress("timing", share),
-            memory=MemoryBudget(default_limit_bytes() if plan.memory_bytes is None else plan.memory_bytes),
+            memory=MemoryBudget(_limit_bytes(workloads.values()) if plan.memory_bytes is None else plan.memory_bytes),
         )
+
+
+def _limit_bytes(workloads: Iterable[Union[Workload, Failure]]) -> int:
+    """What the sessions may take beside the models that wait for their turn."""
+    waiting = sum(len(workload.onnx_model) for workload in workloads if isinstance(workload, Workload))
+    return max(default_limit_bytes() - max(waiting - _USUAL_WAITING_BYTES, 0), _LEAST_LIMIT_BYTES)
 
 
 def _session_bytes(workload: Workload, device: str) -> int:

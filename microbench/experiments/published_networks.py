@@ -77,8 +77,9 @@ class PublishedNetworks(Experiment):
         return sorted(records, key=place)
 
     def present(self, records: Sequence[Record], ceilings: Sequence[Record], folder: Path) -> Presentation:  # noqa: ARG002
-        """The table with the published columns, and how far the two orders agree."""
+        """The table with the published columns, how far the two orders agree, and both in figures."""
         from microbench.report.accuracy import read_network_accuracies
+        from microbench.report.figures.published_networks import draw_published_networks
         from microbench.report.published_order import published_orders
         from microbench.report.speed_front import fronts
         from microbench.report.tables.published_networks import published_networks
@@ -98,6 +99,7 @@ class PublishedNetworks(Experiment):
                 "published_order": [order.as_json() for order in orders],
                 "front": [front.as_json() for front in found],
             },
+            figures=draw_published_networks(records, speeds, accuracies, folder / self.name, machine=folder.name),
         )
 
     def _published_cases(self) -> list[Case]:

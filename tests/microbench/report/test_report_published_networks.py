@@ -1,6 +1,8 @@
 """Tables of published networks: their columns, how far two orders agree, a claimed ratio, and who is on the front."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from scipy import stats  # type: ignore[import-untyped]
 
 from microbench.measure.record import Record
 from microbench.report.claimed_speed import claimed_speeds
+from microbench.report.figures.published_networks import draw_published_networks
 from microbench.report.published_order import kendall_tau, published_orders, spearman_rho
 from microbench.report.published_speeds import PublishedSpeed, published_speeds
 from microbench.report.speed_front import fronts
@@ -115,6 +118,17 @@ def test_measured_and_published_numbers_have_columns_of_their_own(
     assert table["FPS"]["CAS"] == ""
     assert table["remarks"]["CAS"] == "not timed: no definition"
     assert table["published mIoU % (val)"]["CAS"] == "71.6"
+
+
+def test_the_figure_has_each_network_in_both_orders_and_the_published_plane(
+    swapped: list[Record], tmp_path: Path
+) -> None:
+    _, svg, _ = draw_published_networks(swapped, SPEEDS, {}, tmp_path / "table5", machine="board")
+    words = re.findall(r"<!-- (.*?) -->", svg.read_text("utf-8"))
+    assert {"B (1080Ti) 2", "3 B", "C (1080Ti) 3", "2 C", "published mIoU (%)"} <= set(words)
+    assert not any(word.startswith("measured on") for word in words)  # none is trained
+    assert draw_published_networks(swapped[:2], SPEEDS, {}, tmp_path / "few", machine="board") == ()
+    assert draw_published_networks([], SPEEDS, {}, tmp_path / "none", machine="board") == ()
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -31,5 +31,5 @@ def test_large_models_that_wait_leave_less_to_those_that_are_loaded(
     waiting_gib: tuple[float, ...], limit_gib: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "default_limit_bytes", lambda: 5 * GIB // 4)
-    workloads = [*(model(gib) for gib in waiting_gib), Failure("cannot be built")]
+    workloads: list[Workload | Failure] = [*map(model, waiting_gib), Failure("cannot be built")]
     assert runner._limit_bytes(workloads) == limit_gib * GIB

@@ -158,7 +158,7 @@ def _inversion(compared: Sequence[_Compared], i: int, j: int, resampled_ms: Valu
         published_ratio=second.published_ms / first.published_ms,
         measured_ratio=measured_ratio,
         share=float(np.mean(resampled_ms[fast] > resampled_ms[slow])),
-        same_gpu=first.gpu == second.gpu,
+        same_gpu=bool(first.gpu) and first.gpu == second.gpu,
     )
 
 

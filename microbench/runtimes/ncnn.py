@@ -176,9 +176,12 @@ def kernel_of_layer(line: str, *, winograd: bool) -> Kernel:
     'ncnn, Winograd allowed'
 
     Args:
-        line: of the file.
-        winograd: whether ncnn may choose Winograd's algorithm for a standard convolution.
+        line: of the file: operator, name, numbers of inputs and outputs, their names, and parameters by number, of
+            which 1 is a convolution's kernel and 3 its stride.
+        winograd: whether ncnn may choose Winograd's algorithm for a 3x3 convolution of stride 1.
     """
-    operator = line.split(maxsplit=1)[0]
-    allowed = f", Winograd {'allowed' if winograd else 'off'}" if operator == "Convolution" else ""
+    operator, *fields = line.split()
+    parameters = dict(field.split("=", 1) for field in fields if "=" in field)
+    is_candidate = operator == "Convolution" and parameters.get("1") == "3" and parameters.get("3", "1") == "1"
+    allowed = f", Winograd {'allowed' if winograd else 'off'}" if is_candidate else ""
     return Kernel(operator, f"ncnn{allowed}", converts_layout=operator in _CONVERSIONS)

@@ -14,9 +14,12 @@ from microbench.experiments.isa import Isa
 from microbench.experiments.layout import Layout
 from microbench.experiments.winograd import Winograd
 from microbench.measure.record import Record
+from microbench.measure.store import RecordStore
 from microbench.measure.workload import Axis, WorkloadSpec
 from microbench.report.controlled import conclusion, kernels
 from microbench.report.controlled.kernels import winograd_tactics
+from microbench.studies.recorded import read_recorded
+from microbench.studies.report import build_report
 
 MakeRecord = Callable[..., Record]
 LOADS = 10
@@ -79,6 +82,21 @@ def test_a_period_that_grows_with_the_vectors_shows_the_cause(make_record: MakeR
     assert list(presentation.table["isa"]) == ["avx2"] * 16 + ["avx512"] * 16
     assert {path.suffix for path in presentation.figures} == {".png", ".svg", ".pdf"}
     assert any("ONNX Runtime is left out" in finding for finding in presentation.findings)
+
+
+def test_recorded_levels_are_shown_in_their_order_and_in_the_report(make_record: MakeRecord, tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    records = isa_records(Device(make_record), {"avx512": 16, "avx2": 8})
+    with RecordStore(folder / "isa.jsonl") as store:
+        for record in records:
+            store.append(record)
+    found = read_recorded(["isa"], folder)
+    assert sorted(record.name for record in found.records["isa"]) == sorted(record.name for record in records)
+    sections = {section.name: section for section in build_report(["here"], tmp_path).machines[0].sections}
+    assert "cause shown" in sections["isa"].findings[0]
+    assert sections["isa"].figures
+    assert "winograd" not in sections  # missed by nobody
+    assert "roofline" not in sections
 
 
 def test_a_period_that_stays_rules_the_vectors_out(make_record: MakeRecord, tmp_path: Path) -> None:

@@ -76,6 +76,36 @@ def test_every_runtime_reports_the_convolution_of_a_block(name: str) -> None:
     assert json.loads(json.dumps(described)) is not None
 
 
+def kernels_in(name: str, block: str) -> list[tuple[str, str]]:
+    """Operator and implementation of each kernel of a block from 32 to 32 channels."""
+    workload = build_workload(block, lambda: blocks.make(block, 32, 32, bare=True), (1, 32, 48, 48))
+    runtime, configuration = runtimes.configure(name, "fp32", "cpu", 1)
+    session = runtime.load_checked(workload, configuration, layout_seed=0)
+    described = session.describe()
+    session.close()
+    assert described is not None
+    return [(entry["operator"], entry["implementation"]) for entry in described["kernels"]]
+
+
+def test_without_the_nchwc_layout_the_convolutions_are_plain_and_nothing_is_reordered() -> None:
+    blocked, plain = kernels_in("onnxruntime", "conv3x3"), kernels_in("onnxruntime-nchw", "conv3x3")
+    if ("Conv", "NCHWc") not in blocked:
+        pytest.skip("ONNX Runtime has no NCHWc kernels for this processor")
+    assert "ReorderInput" in dict(blocked)
+    assert [implementation for _, implementation in plain] == ["CPUExecutionProvider"]
+
+
+@pytest.mark.skipif(runtimes.get("ncnn").missing("cpu") is not None, reason="ncnn or pnnx is not installed")
+def test_ncnn_says_where_winograd_is_allowed() -> None:
+    def of_convolutions(name: str, block: str) -> list[str]:
+        return [implementation for operator, implementation in kernels_in(name, block) if "Conv" in operator]
+
+    assert of_convolutions("ncnn", "conv3x3") == ["ncnn, Winograd allowed"]
+    assert of_convolutions("ncnn-direct", "conv3x3") == ["ncnn, Winograd off"]
+    # Neither the depthwise convolution nor the 1x1 one behind it can be computed by it.
+    assert of_convolutions("ncnn", "sepconv3x3") == of_convolutions("ncnn-direct", "sepconv3x3") == ["ncnn", "ncnn"]
+
+
 def test_a_runtime_that_cannot_report_its_kernels_loses_no_row() -> None:
     def fail() -> list[Kernel]:
         raise RuntimeError("no profile here")

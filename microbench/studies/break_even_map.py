@@ -254,7 +254,7 @@ class _Measuring:
         on_progress: Callable[[str, float], None],
     ) -> None:
         self._choices = {choice.label: choice for choice in grid.blocks}
-        self._settings = settings
+        self._plan = dataclasses.replace(plan_of([], settings, whole_networks=False), policy=_policy(settings))
         self._targets = targets
         self._limit_s = limit_s
         self._on_progress = on_progress
@@ -264,7 +264,7 @@ class _Measuring:
 
     def records(self) -> list[Record]:
         """Of the map on this machine."""
-        path = map_file(self._settings.folder)
+        path = map_file(self._plan.folder)
         return latest(read_records(path)) if path.is_file() else []
 
     def take(self, title: str, steps: Iterable[Step], most: int) -> int:
@@ -290,12 +290,8 @@ class _Measuring:
 
     def _measure(self, step: Step) -> None:
         blocks = [self._choices[label] for label in step.blocks]
-        plan = plan_of(self._specs(step, blocks), self._settings, whole_networks=False)
-        run(
-            dataclasses.replace(
-                plan, targets=[self._targets[step.setting.configuration]], policy=_policy(self._settings)
-            )
-        )
+        target = self._targets[step.setting.configuration]
+        run(dataclasses.replace(self._plan, specs=self._specs(step, blocks), targets=[target]))
 
     def _specs(self, step: Step, blocks: Sequence[BlockChoice]) -> list[WorkloadSpec]:
         shape = (step.shape.channels, (step.shape.height, step.shape.width))

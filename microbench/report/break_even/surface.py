@@ -15,8 +15,8 @@ from microbench.report.break_even.cell import Cell
 
 Values = NDArray[np.float64]
 
-_POINTS = 121
-"""Of the mesh, on each side."""
+_POINTS = 33
+"""Of the mesh, on each side: between shapes the surface is linear, and more would but make the file larger."""
 
 _UNKNOWN = 10.0
 """In place of the logarithm of a bound of 0 or infinity: farther from 0 than any ratio that was measured."""

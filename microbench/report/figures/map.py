@@ -140,7 +140,7 @@ def _draw_surface(panel: Axes, surface: Surface, norm: Normalize) -> None:
     x, y = np.log2(surface.channels), np.log2(surface.side)
     panel.imshow(
         surface.log_ratio / math.log(2), extent=(x[0], x[-1], y[0], y[-1]), origin="lower", aspect="auto",
-        cmap=_COLOURS, norm=norm, alpha=_BETWEEN_ALPHA, zorder=1,
+        cmap=_COLOURS, norm=norm, alpha=_BETWEEN_ALPHA, zorder=1, interpolation="none",
     )  # fmt: skip
 
 

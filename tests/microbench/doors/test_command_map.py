@@ -100,6 +100,15 @@ def test_maps_of_different_machines_are_compared_only_where_it_was_asked_for(tmp
     assert "4 of the 4 cells" in call_microbench("compare", first, second, "--allow", "host").out
 
 
+def test_a_recorded_map_is_in_the_report(tmp_path: Path) -> None:
+    record_map(tmp_path / "here", {8: 0.5, 16: 0.8, 32: 1.5, 64: 3.0})
+    done = call_microbench("report", "--results", tmp_path, "--machine", "here")
+    assert done.code == 0, done.err
+    page = (tmp_path / "here" / "report.html").read_text("utf-8")
+    assert "4 cells in 1 settings, 0 of them hatched" in page
+    assert page.count("<img") == 1
+
+
 def test_a_recorded_map_is_shown_with_its_figure(tmp_path: Path) -> None:
     record_map(tmp_path / "here", {8: 0.5, 16: 0.8, 32: 1.5, 64: 3.0})
     done = call_microbench("show", "map", "--results", tmp_path, "--machine", "here")

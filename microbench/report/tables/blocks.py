@@ -90,7 +90,11 @@ def _marginal_line(line: Mapping[Any, Any], cost: MarginalCost) -> dict[Any, Any
 def ceiling_table(records: Sequence[Record]) -> pd.DataFrame:
     """One line a ceiling: its rate in GMACs/s or GB/s."""
     data = to_dataframe(records)
-    columns = [column for column in TARGET_COLUMNS if column not in _GPU_COLUMNS or _is_of_a_gpu(data, column)]
+    columns = [
+        column
+        for column in TARGET_COLUMNS
+        if column not in (*_GPU_COLUMNS, "cache") or _varies(data[column]) or _is_of_a_gpu(data, column)
+    ]
     table = data[["ceiling", *columns]].copy()
     table["latency ms"] = [interval_text(record.measurement) for record in records]
     table["GMACs/s"] = data["efficiency_mmacs_per_ms"].map(lambda rate: significant(rate) if rate else "")

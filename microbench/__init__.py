@@ -6,6 +6,12 @@ nor pandas is installed.
 
 from __future__ import annotations
 
+import os
+
+# A measuring tool sends nothing. From 1.29 on ONNX Runtime's wheels report sessions from a thread of their own, which
+# would run beside what is timed. It can only be switched off before the import; child processes inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 __version__ = "0.1.0"
 
 

@@ -21,6 +21,14 @@ T = TypeVar("T")
 _HELD_BY_ANOTHER = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 
 
+class DamagedLineError(ValueError):
+    """A line of the format with a wrong value, which the message names: it is left out, and the others are read."""
+
+
+class NewerLineError(ValueError):
+    """A line that a later version of this program wrote, as the message says."""
+
+
 @dataclass(frozen=True)
 class LineFormat(Generic[T]):
     """What the lines of one kind of file hold, and how messages name the file and its lines."""
@@ -32,7 +40,8 @@ class LineFormat(Generic[T]):
     prefixes: tuple[bytes, ...]
     """Every line begins with one of these, which tells a torn line of ours from the text of another program."""
     parse: Callable[[Any], T]
-    """From a line's JSON value; raises KeyError, TypeError, ValueError or AttributeError if it is no such line."""
+    """From a line's JSON value; raises `DamagedLineError` if it is one with a wrong value, `NewerLineError` if it is of
+    a later version, and any KeyError, TypeError, ValueError or AttributeError if it is no such line."""
     after_tear: str
     """What follows from a lost last line, e.g. "the row is measured again"."""
 
@@ -54,7 +63,9 @@ def encode_line(document: Mapping[str, Any]) -> bytes:
 
 
 def parse_lines(content: bytes, origin: str, line_format: LineFormat[T]) -> list[T]:
-    """All entries of a file's content in the order of writing; a torn last line is dropped with a warning.
+    """All entries of a file's content in the order of writing.
+
+    A torn last line, and lines with a wrong value, are left out with one warning each sort.
 
     Args:
         content: of the file.
@@ -62,7 +73,7 @@ def parse_lines(content: bytes, origin: str, line_format: LineFormat[T]) -> list
         line_format: of its lines.
 
     Raises:
-        InputError: a line is not of this format.
+        InputError: a line is not of this format, or of a later version's.
     """
     *lines, tail = content.split(b"\n")
     if tail and not line_format.could_be_torn(tail):
@@ -71,14 +82,21 @@ def parse_lines(content: bytes, origin: str, line_format: LineFormat[T]) -> list
         warnings.warn(
             f"{line_format.file} {origin!r}: dropped its torn last line; {line_format.after_tear}", stacklevel=3
         )
-    entries = []
+    entries, damaged = [], []
     for number, line in enumerate(lines, start=1):
         try:
             entries.append(line_format.parse(json.loads(line)))
+        except DamagedLineError as error:
+            damaged.append(f"line {number}: {error}")
+        except NewerLineError as error:
+            raise InputError(f"{line_format.file} {origin!r}, line {number}: {error}; update this program.") from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"{line_format.file} {origin!r}, line {number}, is not {line_format.line}; move the file away."
             ) from error
+    if damaged:
+        count = "a damaged line" if len(damaged) == 1 else f"{len(damaged)} damaged lines"
+        warnings.warn(f"{line_format.file} {origin!r}: left out {count}; {damaged[0]}", stacklevel=3)
     return entries
 
 

@@ -6,9 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
+from microbench.measure.checked import checked, checked_items, from_document
 from microbench.measure.environment import Environment
-from microbench.measure.gpu import Gpu
 from microbench.measure.interval import Interval
+from microbench.measure.jsonlines import DamagedLineError, NewerLineError
 from microbench.measure.measurement import (
     Generation,
     Measurement,
@@ -17,7 +18,7 @@ from microbench.measure.measurement import (
     typical_latency,
     undisturbed_latency,
 )
-from microbench.measure.noise import SPREAD, Diagnostics, spread_reasons
+from microbench.measure.noise import SPREAD, spread_reasons
 from microbench.measure.session import Reading
 from microbench.measure.statistics import spread
 from microbench.measure.timing import END_TO_END, HOT
@@ -162,22 +163,61 @@ def from_json(document: Mapping[str, Any]) -> Record:
     """The record that `to_json` wrote.
 
     Raises:
-        KeyError, TypeError, ValueError: the document is not a record of this schema.
+        NewerLineError: of a later schema than this program's.
+        DamagedLineError: a field, which it names, is missing, unknown, of another type, or has a value that no
+            measurement has.
+        KeyError, TypeError, ValueError: the document is not a record.
     """
     fields = dict(document)
-    schema = fields.pop("schema")
-    if schema not in (1, SCHEMA):
-        raise ValueError(f"schema {schema!r} is neither 1 nor {SCHEMA}")
-    environment = dict(fields["environment"])
-    environment["cpu_flags"] = tuple(environment["cpu_flags"])
-    if environment.get("gpu") is not None:
-        environment["gpu"] = Gpu(**environment["gpu"])
-    fields["environment"] = Environment(**environment)
-    fields["configuration"] = Configuration(**fields["configuration"])
-    fields["cost"] = None if fields["cost"] is None else Cost(**fields["cost"])
-    if fields["measurement"] is not None:
-        fields["measurement"] = _measurement_from_json(fields["measurement"], schema)
-    return Record(**fields)
+    schema, experiment = fields.pop("schema"), fields["experiment"]
+    if not isinstance(schema, int) or schema < 1 or not isinstance(experiment, str):
+        raise TypeError("schema and experiment")
+    if schema > SCHEMA:
+        raise NewerLineError(f"schema {schema} is newer than this version's {SCHEMA}")
+    measurement = fields.pop("measurement", None)
+    try:
+        record = from_document(Record, fields)
+        if measurement is not None:
+            record = dataclasses.replace(record, measurement=_measurement_from_json(measurement, schema))
+        _check_values(record)
+    except ValueError as error:
+        raise DamagedLineError(str(error)) from error
+    return record
+
+
+def _check_values(record: Record) -> None:
+    """Raise a ValueError that names the field whose value no measurement has."""
+    cost, measurement, environment = record.cost, record.measurement, record.environment
+    smallest: dict[str, tuple[float, Optional[float]]] = {
+        "configuration.threads": (1, record.configuration.threads),
+        "environment.cpu_cores": (1, environment.cpu_cores),
+        "environment.memory_bytes": (0, environment.memory_bytes),
+        **{f"environment.cache_bytes.{name}": (0, size) for name, size in environment.cache_bytes.items()},
+    }
+    if cost is not None:
+        smallest.update({f"cost.{name}": (0, value) for name, value in dataclasses.asdict(cost).items()})
+    if measurement is not None:
+        for name in ("cpu_ms", "latency_p99_ms", "ci_target"):
+            smallest[f"measurement.{name}"] = (0, getattr(measurement, name))
+        for name in ("samples", "loads"):
+            smallest[f"measurement.{name}"] = (1, getattr(measurement, name))
+        for name, value in dataclasses.asdict(measurement.diagnostics).items():
+            if not isinstance(value, str):
+                smallest[f"measurement.diagnostics.{name}"] = (0, value)
+        for name in ("undisturbed", "typical"):
+            _check_latency(f"measurement.{name}", getattr(measurement, name))
+        if not measurement.generations:
+            raise ValueError("measurement.generations must not be empty")
+    for name, (least, found) in smallest.items():
+        if found is not None and found < least:
+            raise ValueError(f"{name} must be at least {least}, not {found!r}")
+
+
+def _check_latency(field: str, latency: Interval) -> None:
+    if not latency.estimate > 0:
+        raise ValueError(f"{field}.estimate must be above 0, not {latency.estimate!r}")
+    if not 0 <= latency.low <= latency.estimate <= latency.high:
+        raise ValueError(f"{field} must have its estimate between its bounds")
 
 
 def _generation_to_json(generation: Generation) -> dict[str, Any]:
@@ -195,34 +235,64 @@ def _generation_to_json(generation: Generation) -> dict[str, Any]:
     return columns
 
 
-def _generation_from_json(columns: Mapping[str, Any]) -> Generation:
-    names = [*_COLUMNS, *(name for name in _GPU_COLUMNS if name in columns)]
-    readings = tuple(Reading(**dict(zip(names, values))) for values in zip(*(columns[name] for name in names)))
+def _generation_from_json(columns: object, field: str) -> Generation:
+    if not isinstance(columns, dict):
+        raise ValueError(f"{field} must be an object")
+    kinds = {
+        **dict.fromkeys(_COLUMNS, int),
+        "device_ns": Optional[int],
+        "sm_clock_mhz": Optional[int],
+        "throttling": Optional[str],
+    }
+    alone = {"index", "load", "build"}
+    for name in columns:
+        if name not in kinds and name not in alone:
+            raise ValueError(f"{field}.{name} is no field")
+    for name in ("index", "load", *_COLUMNS):
+        if name not in columns:
+            raise ValueError(f"{field}.{name} is missing")
+    for name in alone & columns.keys():
+        checked(int, columns[name], f"{field}.{name}")
+    names = [name for name in kinds if name in columns]
+    values = {name: checked_items(kinds[name], columns[name], f"{field}.{name}") for name in names}
+    lengths = {len(column) for column in values.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(f"{field} must have one value for each window in every column")
+    readings = tuple(Reading(**dict(zip(names, row))) for row in zip(*values.values()))
+    for name, least in (("runs", 1), ("wall_ns", 1), ("cpu_ns", 0), ("preemptions", 0), ("device_ns", 1)):
+        if any(value is not None and value < least for value in values.get(name, ())):
+            raise ValueError(f"{field}.{name} must be at least {least}")
     return Generation(columns["index"], columns["load"], readings, columns.get("build"))
 
 
-def _measurement_from_json(document: Mapping[str, Any], schema: int) -> Measurement:
+def _measurement_from_json(document: object, schema: int) -> Measurement:
+    if not isinstance(document, dict):
+        raise ValueError("measurement must be an object")
     fields = dict(document)
-    fields["diagnostics"] = Diagnostics(**fields["diagnostics"])
-    fields["noise_reasons"] = tuple(fields["noise_reasons"])
-    fields["generations"] = tuple(_generation_from_json(columns) for columns in fields["generations"])
-    if fields.get("builds") is not None:
-        fields["builds"] = tuple(fields["builds"])
+    columns = fields.pop("generations", None)
+    if not isinstance(columns, list):
+        raise ValueError("measurement.generations must be a list")
+    generations = [_generation_from_json(own, f"measurement.generations[{index}]") for index, own in enumerate(columns)]
     if schema == 1:
-        return _with_both_latencies(fields)
-    fields["undisturbed"], fields["typical"] = (Interval(**fields[name]) for name in ("undisturbed", "typical"))
-    return Measurement(**fields)
+        # It had one latency, the median of all windows.
+        bounds = [fields.pop(f"latency_{name}", None) for name in ("ms", "ci_low_ms", "ci_high_ms")]
+        fields["undisturbed"] = fields["typical"] = dict(zip(("estimate", "low", "high"), bounds))
+    measurement = from_document(Measurement, {**fields, "generations": []}, "measurement")
+    measurement = dataclasses.replace(measurement, generations=tuple(generations))
+    return _with_both_latencies(measurement) if schema == 1 and generations else measurement
 
 
-def _with_both_latencies(fields: dict[str, Any]) -> Measurement:
-    """The measurement of schema 1, which had one latency, with all that is derived from its windows derived anew."""
-    for name in ("latency_ms", "latency_ci_low_ms", "latency_ci_high_ms"):
-        del fields[name]
-    generations = fields["generations"]
+def _with_both_latencies(measurement: Measurement) -> Measurement:
+    """The measurement of schema 1 with all that is derived from its windows derived anew."""
+    generations = measurement.generations
     between = round(spread([generation.latencies_ms() for generation in generations]), 4)
-    fields["diagnostics"] = dataclasses.replace(fields["diagnostics"], spread_between_generations=between)
-    others = tuple(reason for reason in fields["noise_reasons"] if not reason.startswith(SPREAD))
-    fields["noise_reasons"] = (*others, *spread_reasons(between))
-    fields["undisturbed"], fields["typical"] = undisturbed_latency(generations), typical_latency(generations)
-    fields["converged"] = is_precise(fields["undisturbed"], fields["ci_target"])
-    return Measurement(**fields)
+    others = tuple(reason for reason in measurement.noise_reasons if not reason.startswith(SPREAD))
+    left_alone = undisturbed_latency(generations)
+    return dataclasses.replace(
+        measurement,
+        diagnostics=dataclasses.replace(measurement.diagnostics, spread_between_generations=between),
+        noise_reasons=(*others, *spread_reasons(between)),
+        undisturbed=left_alone,
+        typical=typical_latency(generations),
+        converged=is_precise(left_alone, measurement.ci_target),
+    )

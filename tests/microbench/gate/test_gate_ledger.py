@@ -1,7 +1,6 @@
 """A ledger whose lines were damaged is refused whole and unchanged, or read; never a crash, never half believed."""
 
 import contextlib
-import copy
 import json
 import shutil
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 from fake_gate import FakeProcesses, chain
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mutations import DROPPED, ODD, Place, damaged, places
 
 from microbench.errors import InputError
 from microbench.gate.ledger import Ledger
@@ -22,8 +22,6 @@ from microbench.gate.report import as_json
 from microbench.gate.revision import RevisionExporter
 from microbench.gate.run import run
 from microbench.measure.record import Configuration
-
-Place = tuple[str | int, ...]
 
 
 @pytest.fixture(scope="module")
@@ -39,35 +37,6 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GatePla
         with Ledger(folder / "processes.jsonl") as ledger:
             run(plan, ledger)
         yield plan, json.loads(json.dumps(ledger.lines))
-
-
-def places(value: Any, here: Place = ()) -> Iterator[Place]:
-    """All fields, and the first elements of lists."""
-    yield here
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from places(inner, (*here, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value[:2]):
-            yield from places(inner, (*here, index))
-
-
-ODD = [None, True, -1, 0, 0.5, 1e300, float("nan"), float("inf"), 10**400, "", "fast", [], [None], {}, {"a": 1}]
-DROPPED = object()
-
-
-def damaged(line: dict[str, Any], place: Place, value: Any) -> Any:
-    """A copy of the line with another value, or none, at one place."""
-    whole = {"line": copy.deepcopy(line)}
-    container: Any = whole
-    *path, last = ("line", *place)
-    for step in path:
-        container = container[step]
-    if value is DROPPED:
-        del container[last]
-    else:
-        container[last] = value
-    return whole.get("line")
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

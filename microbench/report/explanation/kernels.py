@@ -128,8 +128,11 @@ def kernel_text(record: Record) -> str:
     kernels = kernels_of(record)
     computing = [k for k in kernels if form_of(k) not in ("conversion", "other")]
     if not computing:  # an engine inspector's layers have no shapes
-        others = dict.fromkeys(k.implementation or k.operator for k in kernels if not k.converts_layout)
-        return " + ".join(name[:_LONGEST_NAME] for name in others)
+        runtime = record.configuration.runtime
+        names = [
+            k.operator if k.implementation in runtime else k.implementation for k in kernels if not k.converts_layout
+        ]
+        return " + ".join(name[:_LONGEST_NAME] for name in dict.fromkeys(names))
     model_channels = _dropped_channels(kernels)
     return _folded([_name(kernel, record, model_channels) for kernel in computing])
 

@@ -93,6 +93,8 @@ def test_a_chain_is_named_by_its_block(make_record: MakeRecord) -> None:
 def test_layers_of_an_engine_are_named_by_their_tactic(make_record: MakeRecord) -> None:
     layers = [Kernel("Reformat", "copy", converts_layout=True), Kernel("CaskConvolution", "sm90_xmma_fprop")]
     assert kernel_text(row(make_record, 1.0, layers)) == "sm90_xmma_fprop"
+    of_ncnn = row(make_record, 1.0, [Kernel("ConvolutionDepthWise", "ncnn")], runtime="ncnn-no-winograd")
+    assert kernel_text(of_ncnn) == "ConvolutionDepthWise"
 
 
 def test_a_depthwise_convolution_of_nine_channels_is_not_taken_for_a_pointwise_one() -> None:

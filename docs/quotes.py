@@ -65,6 +65,7 @@ def headline() -> str:
     ratios = {
         (row["protocol"], row["target"].split()[0]): row["ratio"]
         for row in presented("figure4").data["conv_over_sepconv_efficiency"]
+        if "cold" not in row["target"]
     }
     ort, openvino = (ratios["alone", runtime] for runtime in ("onnxruntime", "openvino"))
     inside = ratios.get(("inside a network", "onnxruntime"))

@@ -197,22 +197,24 @@ class Sweep(Experiment):
         from microbench.report.explanation.steps import step_sentences
         from microbench.report.figures.sweep import draw_sweep
         from microbench.report.marginal import marginal_costs
-        from microbench.report.sweet_spots import curves_of, describe
+        from microbench.report.sweet_spots import curves_of, describe, marginal_curves
         from microbench.report.tables.blocks import block_table
 
         data = to_dataframe(records)
-        curves = curves_of(data)
         costs = marginal_costs(records)
+        curves = curves_of(data)
+        inside = marginal_curves(costs)
         return Presentation(
             table=block_table(records, ceilings, costs),
             values=with_explanation(data, records, ceilings),
             findings=(
-                *(describe(curve) for curve in curves),
+                *(describe(curve) for curve in (*curves, *inside)),
                 *step_sentences(curves, records),
                 *prediction_sentences(records, ceilings),
             ),
             data={
                 "sweet_spots": [curve.as_json() for curve in curves],
+                "sweet_spots_inside_a_network": [curve.as_json() for curve in inside],
                 "marginal_costs": [cost.as_json() for cost in costs],
             },
             figures=draw_sweep(data, curves, folder / self.name, machine=folder.name),

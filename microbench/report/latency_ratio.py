@@ -65,12 +65,12 @@ def latency_ratio(first: Record, second: Record) -> LatencyRatio:
     if first.run == second.run:
         pairs = paired_latencies(first, second)
         if len(pairs) < 2:
-            return _unknown(a.latency_ms / b.latency_ms, shared_loads(first, second))
+            return unknown_ratio(a.latency_ms / b.latency_ms, shared_loads(first, second))
         return paired_latency_ratio(pairs, shared_loads(first, second))
     units = min(len(independent_samples(m.generations)) for m in (a, b))
     loads = min(a.loads, b.loads)
     if units < 2:
-        return _unknown(a.latency_ms / b.latency_ms, loads)
+        return unknown_ratio(a.latency_ms / b.latency_ms, loads)
     interval = unpaired_ratio_interval(a.undisturbed, b.undisturbed)
     widened = Interval(interval.estimate, interval.low / (1 + BETWEEN_RUNS), interval.high * (1 + BETWEEN_RUNS))
     return LatencyRatio(widened, log_error(interval, units - 1), units - 1, loads, is_paired=False)
@@ -94,5 +94,11 @@ def log_error(interval: Interval, degrees_of_freedom: int) -> float:
     return reach / student_t_975(degrees_of_freedom)
 
 
-def _unknown(ratio: float, loads: int) -> LatencyRatio:
+def unknown_ratio(ratio: float, loads: int) -> LatencyRatio:
+    """An estimate of which no interval is known.
+
+    Args:
+        ratio: the estimate.
+        loads: of the row whose model was loaded less often.
+    """
     return LatencyRatio(Interval(ratio, 0.0, math.inf), math.inf, 0, loads, is_paired=True)

@@ -23,7 +23,8 @@ from microbench.measure.interval import Interval
 from microbench.measure.record import Configuration, Record
 from microbench.measure.workload import Axis
 from microbench.report.bootstrap import bootstrap_latencies_ms, can_bootstrap
-from microbench.report.latency_ratio import BETWEEN_RUNS, LatencyRatio, log_error
+from microbench.report.labels import configuration_label
+from microbench.report.latency_ratio import BETWEEN_RUNS, LatencyRatio, log_error, unknown_ratio
 
 FEWEST_DEPTHS = 3
 """Two points lie on a line whatever they are: nothing would be known of its fit."""
@@ -112,6 +113,20 @@ def efficiency_advantage(first: MarginalCost, second: MarginalCost) -> LatencyRa
     return None if ratio is None else ratio.scaled(first.macs / second.macs)
 
 
+def ends_sentences(costs: Sequence[MarginalCost]) -> list[str]:
+    """How much of a single block's latency is not the block's, for each configuration, in words."""
+    sentences = []
+    for configuration in dict.fromkeys(cost.configuration for cost in costs):
+        own = [cost for cost in costs if cost.configuration == configuration]
+        ends_ms = [cost.ends_ms.estimate for cost in own]
+        shares = [cost.ends_ms.estimate / (cost.ends_ms.estimate + cost.marginal_ms.estimate) for cost in own]
+        sentences.append(
+            f"{configuration_label(configuration)}: the ends, which a network pays once, take {min(ends_ms):.2g} to "
+            f"{max(ends_ms):.2g} ms, {min(shares):.0%} to {max(shares):.0%} of a single block's latency."
+        )
+    return sentences
+
+
 def cost_ratio(first: MarginalCost, second: MarginalCost) -> LatencyRatio | None:
     """What one more block of the first kind costs over what one more of the second does.
 
@@ -127,6 +142,8 @@ def cost_ratio(first: MarginalCost, second: MarginalCost) -> LatencyRatio | None
     interval = _interval(
         first.marginal_ms.estimate / second.marginal_ms.estimate, first.resampled_ms / second.resampled_ms
     )
+    if interval.low <= 0:
+        return unknown_ratio(interval.estimate, loads)
     if not is_paired:
         interval = Interval(interval.estimate, interval.low / (1 + BETWEEN_RUNS), interval.high * (1 + BETWEEN_RUNS))
     return LatencyRatio(interval, log_error(interval, loads - 1), loads - 1, loads, is_paired)
@@ -186,7 +203,8 @@ def fit_line(depths: Values, latencies: Values) -> tuple[Values, Values]:
 
 def _interval(estimate: float, resampled: Values) -> Interval:
     low, high = np.quantile(resampled, [0.025, 0.975])
-    return Interval(estimate, float(low), float(high))
+    # Where nothing scatters, rounding would leave the estimate outside.
+    return Interval(estimate, min(float(low), estimate), max(float(high), estimate))
 
 
 def _macs_of_one(ordered: Sequence[Record]) -> int | None:

@@ -17,7 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from microbench.report.dataframe import measured
-from microbench.report.labels import TARGET_COLUMNS, target_label
+from microbench.report.labels import TARGET_COLUMNS, configuration_label, target_label
+from microbench.report.marginal import MarginalCost
 
 Values = NDArray[np.float64]
 
@@ -125,6 +126,38 @@ def curves_of(data: pd.DataFrame, prefix: str = "") -> list[WidthCurve]:
             )
             curves.append(replace(curve, rows=tuple(int(place) for place in rows.index)))
     return curves
+
+
+def marginal_curves(costs: Sequence[MarginalCost], prefix: str = "") -> list[WidthCurve]:
+    """One curve of what one more block costs inside a network for each block and configuration with enough widths.
+
+    Args:
+        costs: those that are not surely above 0, or whose MACs are unknown, are left out.
+        prefix: put before each curve's label.
+    """
+    curves: dict[tuple[object, Any, object], list[MarginalCost]] = {}
+    for cost in costs:
+        if cost.macs and cost.marginal_ms.low > 0:
+            # Whatever the first block's input, one more has as many input as output channels.
+            others = tuple((axis, value) for axis, value in cost.axes.items() if axis not in ("width", "in_width"))
+            is_square = cost.axes["in_width"] == cost.axes["width"]
+            curves.setdefault((others, None if is_square else cost.axes["in_width"], cost.configuration), []).append(
+                cost
+            )
+    found = []
+    for (_, in_width, _), own in curves.items():
+        ordered = sorted(own, key=lambda cost: int(cost.axes["width"]))
+        if len(ordered) < MIN_WIDTHS:
+            continue
+        axes = ordered[0].axes
+        varied = {axis: axes[axis] for axis in ("stride", "batch") if axes[axis] != 1}
+        words = [*in_words(varied, in_width), "inside a network", configuration_label(ordered[0].configuration)]
+        label = ", ".join([f"{prefix}{axes['block']} at {axes['resolution']}", *words])
+        times = [cost.marginal_ms for cost in ordered]
+        latency, low, high = np.array([(one.estimate, one.low, one.high) for one in times]).T
+        widths = [int(cost.axes["width"]) for cost in ordered]
+        found.append(analyse(label, widths, latency, low, high, [cost.macs or 0 for cost in ordered]))
+    return found
 
 
 def families(data: pd.DataFrame) -> list[tuple[int | None, pd.DataFrame]]:

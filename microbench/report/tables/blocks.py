@@ -28,12 +28,13 @@ def block_table(
     Args:
         records: of single blocks or chains.
         ceilings: of the "ceilings" experiment in the same configurations.
-        costs: of the chains; each becomes a line behind its chain, whose depth is "one more".
+        costs: of the chains; each becomes a line behind the last record of its chain that is there, whose depth is "one
+            more".
     """
     data = to_dataframe(records)
     table = pd.DataFrame(index=data.index)
     for axis in _SHOWN_AXES:
-        if axis in ("block", "width") or _varies(data[axis]):
+        if axis in ("block", "width") or _varies(data[axis]) or (axis == "depth" and costs):
             table[axis] = data[axis]
     for column in TARGET_COLUMNS:
         if column == "runtime" or _varies(data[column]) or _is_of_a_gpu(data, column):

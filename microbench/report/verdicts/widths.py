@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from microbench.measure.record import Record
-from microbench.report.bootstrap import Values, bootstrap_latencies_ms
-from microbench.report.efficiency_ratio import efficiency_advantage
+from microbench.measure.record import Configuration, Record
 from microbench.report.labels import configuration_label
-from microbench.report.latency_ratio import latency_ratio
-from microbench.report.sweet_spots import MIN_WIDTHS, change_points, sweet_spots
+from microbench.report.marginal import MarginalCost, marginal_costs
+from microbench.report.sweet_spots import MIN_WIDTHS
 from microbench.report.verdicts.claim import Claim, judge_together
 from microbench.report.verdicts.reason import Reason, ReasonCode
-from microbench.report.verdicts.rivals import Outcome, RivalComparison, compare_with_rivals, ratio_evidence
-from microbench.report.verdicts.speed import is_resampled
 from microbench.report.verdicts.summary import not_measured, summary_reason
+from microbench.report.verdicts.sweep_panel import SweepPanel, Swept
 from microbench.report.verdicts.verdict import Advice, Missing, Verdict
 
 PRINCIPLE = "Use channel widths divisible by 2ⁿ, n as large as possible."
@@ -30,24 +26,31 @@ def judge_widths(
     """Judge the rule of widths by the sweet spots of each panel of Figure 5.
 
     Within a panel the rule holds if the most divisible width that has two neighbours is a sweet spot, and no width is
-    one that is not divisible by a higher power of two than both its neighbours.
+    one that is not divisible by a higher power of two than both its neighbours. Where chains were timed, what one more
+    block costs inside a network decides, and what single blocks say is reported beside it.
 
     Args:
         records: of Figure 5, in one runtime and precision.
         panels: widths by the panel's letter.
         missing: what was not measured.
     """
-    found = [
-        SweepPanel(f"Figure 5({letter}), {configuration_label(configuration)}", rows)
+    marginal = marginal_costs(records)
+    protocols = [
+        both
         for configuration in dict.fromkeys(record.configuration for record in records)
         for letter, widths in panels.items()
-        if len(rows := _rows(records, configuration, widths)) >= MIN_WIDTHS
+        if (both := _panels(records, marginal, configuration, letter, widths))
     ]
-    if not found:
+    if not protocols:
         return not_measured("widths", PRINCIPLE, "Figure 5 is not measured here", missing)
+    found = [both[0] for both in protocols]
     claims = [_claim(panel) for panel in found]
     reason = summary_reason(claims)
-    by_panel = [f"{panel.label}: {claim.reason.message}" for panel, claim in zip(found, claims, strict=True)]
+    by_panel = [
+        f"{both[0].label}: {claim.reason.message}"
+        + "".join(f" (a block alone: {_claim(alone).reason.message})" for alone in both[1:])
+        for both, claim in zip(protocols, claims, strict=True)
+    ]
     reason = replace(reason, message=". ".join(by_panel))
     advice = _advice(found)
     costs = {one.cost for one in advice}
@@ -63,94 +66,6 @@ def judge_widths(
         claims=tuple(claims),
         missing=tuple(missing),
     )
-
-
-@dataclass(frozen=True)
-class SweepPanel:
-    """One panel of Figure 5 in one configuration."""
-
-    label: str
-    rows: tuple[Record, ...]
-    """By width, ascending."""
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Ascending."""
-        return tuple(int(row.axes["width"]) for row in self.rows)
-
-    @functools.cached_property
-    def comparisons(self) -> dict[tuple[str, int, int], RivalComparison]:
-        """What decides which widths are sweet spots: ("efficiency" or "latency", width, the other width) of each.
-
-        Each width's efficiency is compared with its neighbours'; where it is ahead of both, its latency is compared
-        with that of each wider one. Holm's adjustment is over all that might have been compared.
-        """
-        count = len(self.rows)
-        neighbours = {
-            ("efficiency", i, j): efficiency_advantage(self.rows[i], self.rows[j])
-            for i in range(1, count - 1)
-            for j in (i - 1, i + 1)
-        }
-        peaks = [
-            i
-            for i in range(1, count - 1)
-            if all(neighbours["efficiency", i, j].interval.low > 1 for j in (i - 1, i + 1))
-        ]
-        wider = {
-            ("latency", i, j): latency_ratio(self.rows[j], self.rows[i]) for i in peaks for j in range(i + 1, count)
-        }
-        compared = {key: ratio_evidence(ratio) for key, ratio in {**neighbours, **wider}.items()}
-        family = 2 * (count - 2) + count * (count - 1) // 2
-        keys = {f"{quantity} {i} {j}": (quantity, i, j) for quantity, i, j in compared}
-        evidence = {name: compared[key] for name, key in keys.items()}
-        decided = compare_with_rivals(evidence, family=family)
-        return {keys[one.rival]: replace(one, rival=str(self.widths[keys[one.rival][2]])) for one in decided}
-
-    def is_sweet_spot(self, width: int) -> bool | None:
-        """Whether the width is more efficient than both neighbours, and no wider one as fast; None if undecided."""
-        i = self.widths.index(width)
-        outcomes = [one.outcome for (_, of, _), one in self.comparisons.items() if of == i]
-        if {"behind", "tied"} & set(outcomes):
-            return False
-        is_compared_with_wider = any(key[:2] == ("latency", i) for key in self.comparisons)
-        expected: set[Outcome] = {"ahead"}
-        return True if set(outcomes) == expected and is_compared_with_wider else None
-
-    @functools.cached_property
-    def resampled_spots(self) -> tuple[tuple[int, ...], ...] | None:
-        """The sweet spots that each resample finds; None where a row has too few loads."""
-        if not all(is_resampled(row) for row in self.rows):
-            return None
-        macs, latency, low, high = _columns(self.rows)
-        # A resample is as uncertain as the row is: its interval is as wide, relative to its median.
-        resampled = bootstrap_latencies_ms(self.rows).T
-        return tuple(sweet_spots(self.widths, macs, one * low / latency, one * high / latency) for one in resampled)
-
-    def share_of(self, width: int) -> float | None:
-        """Of the resamples in which the width is a sweet spot."""
-        spots = self.resampled_spots
-        return None if spots is None else float(np.mean([width in found for found in spots]))
-
-    def gain_of(self, width: int) -> float:
-        """How much more efficient a width is than the better of its neighbours, as a share."""
-        i = self.widths.index(width)
-        ratios = [efficiency_advantage(self.rows[i], self.rows[j]).interval.estimate for j in (i - 1, i + 1)]
-        return min(ratios) - 1
-
-    def cost_of_next(self, width: int) -> str:
-        """What the next wider channels cost, in words."""
-        i = self.widths.index(width)
-        return _step_text(self.rows[i], self.rows[i + 1])
-
-    def past_cliffs(self) -> list[str]:
-        """The first width beyond each cliff in words: the worst ones to take."""
-        macs, latency, low, high = _columns(self.rows)
-        points = change_points(self.widths, macs, latency, low, high)
-        return [
-            _step_text(self.rows[self.widths.index(point.last_width)], self.rows[self.widths.index(point.next_width)])
-            for point in points
-            if point.kind == "cliff"
-        ]
 
 
 def follows_rule(spots: Sequence[int], widths: Sequence[int]) -> bool:
@@ -178,30 +93,30 @@ def _power_of_two_in(width: int) -> int:
     return width & -width
 
 
-def _rows(records: Sequence[Record], configuration: object, widths: Sequence[int]) -> tuple[Record, ...]:
-    own = [r for r in records if r.configuration == configuration and r.measurement and r.cost]
-    return tuple(sorted((r for r in own if r.axes["width"] in widths), key=lambda r: int(r.axes["width"])))
+def _panels(
+    records: Sequence[Record],
+    costs: Sequence[MarginalCost],
+    configuration: Configuration,
+    label: str,
+    widths: Sequence[int],
+) -> list[SweepPanel]:
+    """The panel inside a network, and that of single blocks, as far as each has enough widths."""
+    own = [r for r in records if r.configuration == configuration and r.measurement and r.cost and _depth(r) == 1]
+    marginal = [c for c in costs if c.configuration == configuration and c.macs and c.marginal_ms.low > 0]
+    label = f"Figure 5({label}), {configuration_label(configuration)}"
+    panels = [
+        SweepPanel(f"{label}, inside a network", _in_order(marginal, widths)),
+        SweepPanel(label, _in_order(own, widths)),
+    ]
+    return [panel for panel in panels if len(panel.points) >= MIN_WIDTHS]
 
 
-def _columns(rows: Sequence[Record]) -> tuple[Values, Values, Values, Values]:
-    """MACs, and latency with the ends of its interval in milliseconds."""
-    measured = [(row.cost, row.measurement) for row in rows]
-    macs = [cost.macs for cost, _ in measured if cost]
-    times = [(m.latency_ms, m.latency_ci_low_ms, m.latency_ci_high_ms) for _, m in measured if m]
-    latency, low, high = np.array(times, dtype=np.float64).T
-    return np.array(macs, dtype=np.float64), latency, low, high
+def _in_order(points: Sequence[Swept], widths: Sequence[int]) -> tuple[Swept, ...]:
+    return tuple(sorted((p for p in points if p.axes["width"] in widths), key=lambda p: int(p.axes["width"])))
 
 
-def _step_text(row: Record, wider: Record) -> str:
-    """E.g. "72 channels take 62% longer than 64 for 27% more MACs"."""
-    assert row.cost
-    assert wider.cost
-    longer = latency_ratio(wider, row).interval.estimate - 1
-    more = wider.cost.macs / row.cost.macs - 1
-    return (
-        f"{wider.axes['width']} channels take {abs(longer):.0%} {'longer' if longer > 0 else 'less'} than "
-        f"{row.axes['width']} for {more:.0%} more MACs"
-    )
+def _depth(record: Record) -> int:
+    return int(record.axes.get("depth", 1))
 
 
 def _claim(panel: SweepPanel) -> Claim:

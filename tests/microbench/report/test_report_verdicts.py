@@ -223,6 +223,41 @@ def test_widths_fail_where_latency_is_smooth(make_record: MakeRecord) -> None:
     assert [advice.take for advice in verdict.advice] == ["any width"]
 
 
+def chains5(
+    make_record: MakeRecord, inside_ms: Callable[[int], float], ends_ms: Callable[[int], float], scale: float = 0.001
+) -> list[Record]:
+    """Chains of 1, 2 and 4 blocks of each width: a line of these costs and these ends."""
+    return [
+        make_record("figure5", f"c{c}-{depth}", {"block": "conv3x3:bare", "width": c, "depth": depth},
+                    (ends_ms(c) + depth * inside_ms(c)) * noise(12, scale), macs=9 * c * c * 128 * 128 * depth)
+        for c in COARSE
+        for depth in (1, 2, 4)
+    ]  # fmt: skip
+
+
+def test_widths_are_judged_inside_the_network_where_chains_were_timed_with_the_single_block_beside(
+    make_record: MakeRecord,
+) -> None:
+    """The ends have steps of 24 channels, and are the larger part of a single block."""
+    rows = chains5(make_record, staircase(16), lambda c: 4 * staircase(24)(c))
+    verdict = judge_widths(rows, {"b": COARSE})
+    assert (verdict.judgement, codes(verdict)) == ("holds", [ReasonCode.RULE_FOLLOWED])
+    assert [
+        claim.text.startswith("Figure 5(b), onnxruntime fp32, 1 thread, inside a network") for claim in verdict.claims
+    ] == [True]
+    assert len(verdict.claims[0].rows) == 3 * len(COARSE)
+    assert {advice.take for advice in verdict.advice} == {"16", "32", "48", "64"}
+    assert "(a block alone: " in verdict.reason.message
+    alone = judge_widths([row for row in rows if row.axes["depth"] == 1], {"b": COARSE})
+    assert codes(alone) == [ReasonCode.OTHER_WIDTH_IS_A_SWEET_SPOT]
+
+
+def test_chains_of_a_width_that_cost_nothing_for_sure_are_no_point_of_the_panel(make_record: MakeRecord) -> None:
+    rows = chains5(make_record, lambda _: 1e-6, lambda _: 1.0, scale=0.01)
+    verdict = judge_widths(rows, {"b": COARSE})
+    assert not any("inside a network" in claim.text for claim in verdict.claims)
+
+
 @pytest.mark.parametrize("law", [staircase(16), staircase(24), lambda c: 0.001 * c * c + 0.1])
 @pytest.mark.parametrize(
     ("scale", "loads", "code"), [(0.002, 4, ReasonCode.TOO_FEW_LOADS), (0.4, 10, ReasonCode.TOO_NOISY)]

@@ -31,6 +31,8 @@ NETWORKS: Mapping[str, str] = {
     "PP-LiteSeg-B": "pp-liteseg-b",
     "PP-LiteSeg-T": "pp-liteseg-t",
     "RegSeg": "regseg",
+    "SFNet(DF1)": "sfnet-df1",
+    "SFNet(DF2)": "sfnet-df2",
     "STDC1Seg-50": "stdc1",
     "STDC1Seg-75": "stdc1",
     "STDC2Seg-50": "stdc2",
@@ -55,8 +57,6 @@ NOT_TIMED: Mapping[str, str] = {
     "GAS": _SEARCHED,
     "HMSeg": _SEARCHED,
     "MSFNet": "its paper leaves layers open, and we know of no code of its authors",
-    "SFNet(DF1)": _NOT_BUILT,
-    "SFNet(DF2)": _NOT_BUILT,
     "SFNet(Res18)": _NOT_BUILT,
     "TinyHMSeg": _SEARCHED,
 }

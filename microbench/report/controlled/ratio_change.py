@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from microbench.measure.interval import Interval
 from microbench.measure.record import Record
-from microbench.report.bootstrap import bootstrap_latencies_ms, can_bootstrap
+from microbench.report import marginal
 from microbench.report.controlled.conclusion import Conclusion, Outcome
-from microbench.report.efficiency_ratio import Protocol
-from microbench.report.latency_ratio import BETWEEN_RUNS
+from microbench.report.efficiency_ratio import Protocol, efficiency_advantage
+from microbench.report.latency_ratio import BETWEEN_RUNS, latency_ratio
 from microbench.report.marginal import marginal_costs
 from microbench.report.verdicts.rivals import MIN_LOADS
 
 NEGLIGIBLE = 0.05
 """A change by no more than this share, as far as the interval reaches, is none."""
-
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -91,64 +87,75 @@ def ratio_changes(on: Sequence[Record], off: Sequence[Record], numerator: str, d
         numerator: the block whose advantage is asked for.
         denominator: the block that it is compared with.
     """
-    same_run = len({record.run for record in (*on, *off)}) == 1
     loads = min((record.measurement.loads for record in (*on, *off) if record.measurement), default=0)
-    by_protocol: dict[Protocol, Resampled] = {
-        "alone": _single([*on, *off]),
-        "inside a network": _marginal([*on, *off]),
+    allowance = 1.0 if len({record.run for record in (*on, *off)}) == 1 else 1 + BETWEEN_RUNS
+    by_protocol: dict[Protocol, _Arms | None] = {
+        "alone": _single(on, off, numerator, denominator),
+        "inside a network": _marginal(on, off, numerator, denominator),
     }
-    found = []
-    for protocol, resampled in by_protocol.items():
-        keys = [(arm[0].configuration, block) for arm in (on, off) if arm for block in (numerator, denominator)]
-        if len(keys) == 4 and all(key in resampled for key in keys):
-            found.append(_change(protocol, [resampled[key] for key in keys], loads, widened=not same_run))
-    return found
+    return [
+        RatioChange(protocol, arms.on, arms.off, _quotient(arms.on, arms.off, allowance), arms.control, loads)
+        for protocol, arms in by_protocol.items()
+        if arms is not None
+    ]
 
 
-Resampled = Mapping[tuple[Any, str], tuple[float, Values, int]]
-"""By configuration and block: latency or marginal cost, the same in each resample, and the MACs."""
+@dataclass(frozen=True)
+class _Arms:
+    on: Interval
+    off: Interval
+    control: Interval
 
 
-def _single(records: Sequence[Record]) -> Resampled:
-    rows = [record for record in records if record.axes["depth"] == 1 and can_bootstrap(record) and record.cost]
-    if not rows:
-        return {}
-    drawn = bootstrap_latencies_ms(rows)
-    return {
-        (record.configuration, str(record.axes["block"])): (record.measurement.latency_ms, own, record.cost.macs)
-        for record, own in zip(rows, drawn, strict=True)
-        if record.measurement and record.cost
-    }
-
-
-def _marginal(records: Sequence[Record]) -> Resampled:
-    return {
-        (cost.configuration, str(cost.axes["block"])): (cost.marginal_ms.estimate, cost.resampled_ms, cost.macs)
-        for cost in marginal_costs(records)
-        if cost.macs and cost.marginal_ms.low > 0 and bool((cost.resampled_ms > 0).all())
-    }
-
-
-def _change(protocol: Protocol, rows: Sequence[tuple[float, Values, int]], loads: int, *, widened: bool) -> RatioChange:
-    """Of the rows on/numerator, on/denominator, off/numerator, off/denominator."""
-    (on_a, on_a_drawn, macs_a), (on_b, on_b_drawn, macs_b), (off_a, off_a_drawn, _), (off_b, off_b_drawn, _) = rows
-    macs = macs_a / macs_b
-    return RatioChange(
-        protocol=protocol,
-        on=_interval(macs * on_b / on_a, macs * on_b_drawn / on_a_drawn),
-        off=_interval(macs * off_b / off_a, macs * off_b_drawn / off_a_drawn),
-        change=_interval(
-            on_b / on_a / (off_b / off_a), on_b_drawn / on_a_drawn / (off_b_drawn / off_a_drawn), widened=widened
-        ),
-        control=_interval(on_b / off_b, on_b_drawn / off_b_drawn, widened=widened),
-        loads=loads,
+def _single(on: Sequence[Record], off: Sequence[Record], numerator: str, denominator: str) -> _Arms | None:
+    rows = [
+        next((r for r in arm if r.axes["depth"] == 1 and r.axes["block"] == block and r.measurement and r.cost), None)
+        for arm in (on, off)
+        for block in (numerator, denominator)
+    ]
+    on_first, on_second, off_first, off_second = rows
+    if on_first is None or on_second is None or off_first is None or off_second is None:
+        return None
+    return _Arms(
+        efficiency_advantage(on_first, on_second).interval,
+        efficiency_advantage(off_first, off_second).interval,
+        latency_ratio(on_second, off_second).interval,
     )
 
 
-def _interval(estimate: float, drawn: Values, *, widened: bool = False) -> Interval:
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    allowance = 1 + BETWEEN_RUNS if widened else 1.0
-    return Interval(float(estimate), float(low) / allowance, float(high) * allowance)
+def _marginal(on: Sequence[Record], off: Sequence[Record], numerator: str, denominator: str) -> _Arms | None:
+    costs = marginal_costs([*on, *off])
+    by_row = {(cost.configuration, cost.axes["block"]): cost for cost in costs}
+    rows = [by_row.get((arm[0].configuration, block)) for arm in (on, off) if arm for block in (numerator, denominator)]
+    if len(rows) < 4 or any(row is None for row in rows):
+        return None
+    on_first, on_second, off_first, off_second = (row for row in rows if row is not None)
+    found = (
+        marginal.efficiency_advantage(on_first, on_second),
+        marginal.efficiency_advantage(off_first, off_second),
+        marginal.cost_ratio(on_second, off_second),
+    )
+    known = [ratio.interval for ratio in found if ratio is not None]
+    return _Arms(*known) if len(known) == len(found) else None
+
+
+def _quotient(first: Interval, second: Interval, allowance: float) -> Interval:
+    """The ratio of two ratios, its interval from theirs.
+
+    By Zou and Donner's method of variance estimates recovery (Statistics in Medicine 27, 2008), in logarithms: each
+    bound's distance is the root of the sum of squares of the distances that it comes of.
+
+    Args:
+        first: the numerator.
+        second: the denominator.
+        allowance: at least 1; both bounds are moved outwards by this factor.
+    """
+    if min(first.low, second.low) <= 0:
+        return Interval(first.estimate / second.estimate, 0.0, math.inf)
+    down = math.hypot(math.log(first.estimate / first.low), math.log(second.high / second.estimate))
+    up = math.hypot(math.log(first.high / first.estimate), math.log(second.estimate / second.low))
+    estimate = first.estimate / second.estimate
+    return Interval(estimate, estimate * math.exp(-down) / allowance, estimate * math.exp(up) * allowance)
 
 
 def _side(ratio: Interval) -> int:

@@ -18,8 +18,11 @@ from microbench.measure.store import RecordStore
 from microbench.measure.workload import Axis, WorkloadSpec
 from microbench.report.controlled import conclusion, kernels
 from microbench.report.controlled.kernels import winograd_tactics
+from microbench.report.controlled.ratio_change import ratio_changes
 from microbench.studies.recorded import read_recorded
 from microbench.studies.report import build_report
+
+pytestmark = pytest.mark.heavy
 
 MakeRecord = Callable[..., Record]
 LOADS = 10
@@ -167,6 +170,31 @@ def test_a_ratio_that_turns_with_winograd_stands_or_falls_with_it(make_record: M
     assert alone["on"]["estimate"] == pytest.approx(4.5 * 1.3 / 2.3, rel=0.03)
     assert "depends on this switch" in presentation.findings[1]
     assert inside["control"]["low"] < 1 < inside["control"]["high"]
+
+
+def test_the_interval_of_a_change_holds_the_truth_in_most_draws(make_record: MakeRecord) -> None:
+    """Of 60 draws 57 are expected; fewer than 50 would be of an interval that is too narrow."""
+    device, held = Device(make_record, noise=0.03), 0
+    specs = [spec for spec in Winograd().specs() if spec.axes["depth"] == 1]
+    latency_ms = winograd_latency(2.5)
+    for _ in range(60):
+        on, off = (
+            [
+                device.run(spec, latency_ms(runtime, str(spec.axes["block"]), 32, 1), runtime, [], 10**6)
+                for spec in specs
+            ]
+            for runtime in ("ncnn", "ncnn-direct")
+        )
+        (change,) = ratio_changes(on, off, CONV.label, SEPCONV.label)
+        held += not change.change.excludes((0.3 + 5.0) / (0.3 + 2.0))
+    assert held >= 50
+
+
+def test_one_load_of_each_model_tells_nothing_of_the_change(make_record: MakeRecord, tmp_path: Path) -> None:
+    device = Device(make_record, loads=1)
+    records = block_records(device, Winograd(), winograd_latency(2.5), ("ncnn", "ncnn-direct"))
+    presentation = Winograd().present(records, [], tmp_path)
+    assert [found["outcome"] for found in presentation.data["conclusions"]] == ["undecided"]
 
 
 def test_a_switch_that_changes_nothing_is_ruled_out(make_record: MakeRecord, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_run_again_agrees_with_itself_where_it_decided() -> None:
 
 
 def test_two_maps_agree_on_98_percent_of_what_was_decided_though_each_run_shifts_every_row() -> None:
-    """Ratios spread over a factor of six; loads differ by 2%, and each run shifts each row by 1%, which no load shows."""
+    """Loads differ by 2%, and each run shifts each row by 1%, which no load shows."""
     rng = np.random.default_rng(0)
 
     def measured(ratios: NDArray[np.float64]) -> list[Cell]:

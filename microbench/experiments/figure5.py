@@ -52,10 +52,10 @@ class Figure5(Experiment):
             panel: curves_of(data[data["width"].isin(widths)], f"Figure 5({panel}), ")
             for panel, widths in PANELS.items()
         }
-        inside = {
-            panel: marginal_curves([cost for cost in costs if cost.axes["width"] in widths], f"Figure 5({panel}), ")
-            for panel, widths in PANELS.items()
+        panel_costs = {
+            panel: [cost for cost in costs if cost.axes["width"] in widths] for panel, widths in PANELS.items()
         }
+        inside = {panel: marginal_curves(own, f"Figure 5({panel}), ") for panel, own in panel_costs.items()}
         curves = [curve for panels in (alone, inside) for panel in panels.values() for curve in panel]
         return Presentation(
             table=block_table(single, ceilings, costs),
@@ -63,7 +63,14 @@ class Figure5(Experiment):
             findings=(
                 *(describe(curve) for curve in curves),
                 *ends_sentences(costs),
-                *step_sentences(curves, single),
+                *(
+                    sentence
+                    for panel in PANELS
+                    for sentence in (
+                        *step_sentences(alone[panel], [[record] for record in single]),
+                        *step_sentences(inside[panel], [cost.rows for cost in panel_costs[panel]]),
+                    )
+                ),
                 *prediction_sentences(records, ceilings),
             ),
             data={

@@ -209,7 +209,8 @@ class Sweep(Experiment):
             values=with_explanation(data, records, ceilings),
             findings=(
                 *(describe(curve) for curve in (*curves, *inside)),
-                *step_sentences(curves, records),
+                *step_sentences(curves, [[record] for record in records]),
+                *step_sentences(inside, [cost.rows for cost in costs]),
                 *prediction_sentences(records, ceilings),
             ),
             data={

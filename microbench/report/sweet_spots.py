@@ -79,7 +79,7 @@ class WidthCurve:
     change_points: tuple[ChangePoint, ...]
     period: Period | None
     rows: tuple[int, ...] = ()
-    """The places of its rows in the data that it was made of, by width."""
+    """The places of its rows in the data or the marginal costs that it was made of, by width."""
 
     @property
     def efficiency_mmacs_per_ms(self) -> Values:
@@ -135,18 +135,18 @@ def marginal_curves(costs: Sequence[MarginalCost], prefix: str = "") -> list[Wid
         costs: those that are not surely above 0, or whose MACs are unknown, are left out.
         prefix: put before each curve's label.
     """
-    curves: dict[tuple[object, Any, object], list[MarginalCost]] = {}
-    for cost in costs:
+    curves: dict[tuple[object, Any, object], list[tuple[int, MarginalCost]]] = {}
+    for place, cost in enumerate(costs):
         if cost.macs and cost.marginal_ms.low > 0:
             # Whatever the first block's input, one more has as many input as output channels.
             others = tuple((axis, value) for axis, value in cost.axes.items() if axis not in ("width", "in_width"))
             is_square = cost.axes["in_width"] == cost.axes["width"]
-            curves.setdefault((others, None if is_square else cost.axes["in_width"], cost.configuration), []).append(
-                cost
-            )
+            in_width = None if is_square else cost.axes["in_width"]
+            curves.setdefault((others, in_width, cost.configuration), []).append((place, cost))
     found = []
     for (_, in_width, _), own in curves.items():
-        ordered = sorted(own, key=lambda cost: int(cost.axes["width"]))
+        own = sorted(own, key=lambda placed: int(placed[1].axes["width"]))
+        ordered = [cost for _, cost in own]
         if len(ordered) < MIN_WIDTHS:
             continue
         axes = ordered[0].axes
@@ -156,7 +156,8 @@ def marginal_curves(costs: Sequence[MarginalCost], prefix: str = "") -> list[Wid
         times = [cost.marginal_ms for cost in ordered]
         latency, low, high = np.array([(one.estimate, one.low, one.high) for one in times]).T
         widths = [int(cost.axes["width"]) for cost in ordered]
-        found.append(analyse(label, widths, latency, low, high, [cost.macs or 0 for cost in ordered]))
+        curve = analyse(label, widths, latency, low, high, [cost.macs or 0 for cost in ordered])
+        found.append(replace(curve, rows=tuple(place for place, _ in own)))
     return found
 
 

@@ -52,16 +52,16 @@ def unblocked_widths(records: Sequence[Record]) -> tuple[int, ...]:
     return tuple(sorted(plain)) if _NCHWC in blocked else ()
 
 
-def step_sentences(curves: Sequence[WidthCurve], records: Sequence[Record]) -> tuple[str, ...]:
+def step_sentences(curves: Sequence[WidthCurve], sources: Sequence[Sequence[Record]]) -> tuple[str, ...]:
     """For each curve whose kernels are recorded, the predicted and the measured period.
 
     Args:
-        curves: of `curves_of`.
-        records: from which the curves' data was made, in its order.
+        curves: of `curves_of` or `marginal_curves`.
+        sources: the records behind each row of the data, or behind each marginal cost, that the curves were made of.
     """
     sentences = []
     for curve in curves:
-        own = [records[place] for place in curve.rows]
+        own = [record for place in curve.rows for record in sources[place]]
         if predicted := predicted_period(own):
             plain = unblocked_widths(own)
             exceptions = f"; plain kernels at {', '.join(map(str, plain))}" if plain else ""

@@ -22,7 +22,8 @@ from microbench.report.explanation.costs import KernelCosts, kernel_costs, least
 from microbench.report.explanation.kernels import computed_macs, form_of, kernel_text, kernels_of
 from microbench.report.explanation.prediction import Ceilings, explain
 from microbench.report.explanation.steps import predicted_period, step_sentences, unblocked_widths
-from microbench.report.sweet_spots import curves_of
+from microbench.report.marginal import marginal_costs
+from microbench.report.sweet_spots import curves_of, marginal_curves
 from microbench.report.tables.blocks import block_table
 from microbench.runtimes.kernels import Kernel
 
@@ -239,18 +240,32 @@ def sweep(make_record: MakeRecord, block: int) -> list[Record]:
 
 def test_the_predicted_period_is_beside_the_measured_one(make_record: MakeRecord) -> None:
     records = sweep(make_record, 16)
-    (sentence,) = step_sentences(curves_of(to_dataframe(records)), records)
+    (sentence,) = step_sentences(curves_of(to_dataframe(records)), [[record] for record in records])
     assert "predicted period 16 (NCHWc blocks of AVX-512, output padded, inputs in fours), measured 16." in sentence
     # Kernels that do not explain the measured steps are seen not to.
     other = sweep(make_record, 32)
-    (sentence,) = step_sentences(curves_of(to_dataframe(other)), other)
+    (sentence,) = step_sentences(curves_of(to_dataframe(other)), [[record] for record in other])
     assert "predicted period 16 " in sentence
     assert "measured 32." in sentence
 
 
+def test_the_period_inside_a_network_is_predicted_from_the_kernels_of_its_chains(make_record: MakeRecord) -> None:
+    chains = []
+    for width in range(16, 97, 8):
+        for depth in (1, 2, 4):
+            latency = 0.5 + depth * (-(-width // 16) * 16) ** 2 / 1000
+            axes = {**AXES, "width": width, "in_width": width, "depth": depth}
+            made = make_record("figure5", f"c{width}/{depth}", axes, [latency] * 6, macs=depth * width**2 * 1000)
+            chains.append(with_kernels(made, blocked(width)))
+    costs = marginal_costs(chains)
+    (sentence,) = step_sentences(marginal_curves(costs), [cost.rows for cost in costs])
+    assert "inside a network" in sentence
+    assert "predicted period 16 (NCHWc blocks of AVX-512, output padded, inputs in fours), measured 16." in sentence
+
+
 def test_widths_too_few_for_a_period_are_said_to_be(make_record: MakeRecord) -> None:
     few = [row(make_record, 1.0 + (w > 16), blocked(w), w) for w in (4, 8, 12, 16, 20)]
-    (sentence,) = step_sentences(curves_of(to_dataframe(few)), few)
+    (sentence,) = step_sentences(curves_of(to_dataframe(few)), [[record] for record in few])
     assert sentence.endswith("no clear period measured: these widths have 1 of its steps.")
 
 

@@ -27,10 +27,10 @@ MOST_ALIGNED = 16
 ALIGNED = 8
 """Widths of this alignment or more are called aligned: 8 channels are a vector of AVX2 in float32."""
 
-_FIRST_EXPONENT = 1.2
+_FIRST_EXPONENT = 1.5
 """Of latency's growth with the width, until two points are measured: between the bytes' 1 and the arithmetic's 2."""
 
-_FARTHEST = 4
+_FARTHEST = 3
 """How many times as wide as the widest one within the target a candidate may be."""
 
 _REACH = 8 * MOST_ALIGNED
@@ -158,8 +158,10 @@ def _following(timed: Mapping[int, Interval], target_ms: float, alignment: Align
     ends = [width for width in slow if alignment(width) == MOST_ALIGNED]
     if not ends:
         # Latency on a step of a staircase says little of widths far beyond it.
-        farthest = _FARTHEST * max(low, MOST_ALIGNED // _FARTHEST)
-        return _most_aligned_from(max(min(guess, farthest), low + 1), timed, alignment)
+        farthest = _FARTHEST * max(low, -(-MOST_ALIGNED // _FARTHEST))
+        guess = min(guess, farthest)
+        untimed = [width for width in range(low + 1, max(guess, low) + _REACH) if width not in timed]
+        return min(untimed, key=lambda width: (-alignment(width), abs(width - guess)))
     # Nor does it within the bracket: each candidate leaves out a quarter at least.
     quarter = (min(ends) - low) // 4
     guess = min(max(guess, low + quarter), min(ends) - quarter)
@@ -169,11 +171,6 @@ def _following(timed: Mapping[int, Interval], target_ms: float, alignment: Align
         if width not in timed and not any(v < width and alignment(v) >= alignment(width) for v in slow)
     ]
     return min(candidates, key=lambda width: (-alignment(width), abs(width - guess)), default=None)
-
-
-def _most_aligned_from(width: int, timed: Mapping[int, Interval], alignment: Alignment) -> int:
-    untimed = [wider for wider in range(width, width + _REACH) if wider not in timed]
-    return max(untimed, key=lambda wider: (alignment(wider), -wider))
 
 
 def _unaligned_below(timed: Mapping[int, Interval], target_ms: float, alignment: Alignment) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from microbench.report.controlled.conclusion import Conclusion, Outcome, decide
 from microbench.report.controlled.kernels import instruction_sets
 from microbench.report.controlled.periods import ArmPeriod, share_of
-from microbench.report.verdicts.rivals import MIN_LOADS
+from microbench.report.verdicts.rivals import MAX_HALF_WIDTH, MIN_LOADS
 
 LANES = {"avx2": 8, "avx512": 16, "amx": 16}
 """float32 values in a vector of each instruction set; AMX computes none, and its processors have AVX-512 for them."""
@@ -63,7 +63,13 @@ def comes_with_switch(target: str, switch: str, widths: str, on: ArmPeriod, off:
 def _concluded(
     target: str, question: str, outcome: Outcome, evidence: str, arms: tuple[ArmPeriod, ArmPeriod]
 ) -> Conclusion:
-    """With what weakens the evidence: too few loads decide nothing, noisy rows are named."""
+    """With what weakens the evidence: few loads and wide intervals decide nothing, noisy rows are named."""
+    width = max(arm.half_width_share for arm in arms)
+    if width > MAX_HALF_WIDTH:
+        wide = (
+            f"half of the rows are known to ±{width:.0%} or worse, and ±{MAX_HALF_WIDTH:.0%} is the most that decides"
+        )
+        outcome, evidence = "undecided", f"{evidence}; {wide}"
     loads, noisy = min(arm.loads for arm in arms), sum(arm.noisy for arm in arms)
     if loads < MIN_LOADS:
         outcome, evidence = "undecided", f"{evidence}; a row has {loads} loads, and {MIN_LOADS} are needed"

@@ -25,6 +25,8 @@ class ArmPeriod:
     """Channels; None where a resample has no clear period."""
     loads: int
     """Of the model that was loaded least often."""
+    half_width_share: float
+    """Of the rows' 95% intervals, the median."""
     noisy: int
     """Of its rows, how many are marked noisy."""
 
@@ -69,6 +71,7 @@ def arm_periods(arms: Mapping[str, Sequence[Record]]) -> list[ArmPeriod]:
                 curve=analyse(arm, widths, estimate, low, high, macs),
                 resampled=tuple(period.channels if period else None for period in periods),
                 loads=min(_measurement(record).loads for record in records),
+                half_width_share=float(np.median((high - low) / 2 / estimate)),
                 noisy=sum(_measurement(record).noisy for record in records),
             )
         )

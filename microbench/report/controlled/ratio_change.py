@@ -14,7 +14,7 @@ from microbench.report.controlled.conclusion import Conclusion, Outcome
 from microbench.report.efficiency_ratio import Protocol, efficiency_advantage
 from microbench.report.latency_ratio import BETWEEN_RUNS, latency_ratio
 from microbench.report.marginal import marginal_costs
-from microbench.report.verdicts.rivals import MIN_LOADS
+from microbench.report.verdicts.rivals import MAX_HALF_WIDTH, MIN_LOADS
 
 NEGLIGIBLE = 0.05
 """A change by no more than this share, as far as the interval reaches, is none."""
@@ -38,13 +38,23 @@ class RatioChange:
     def outcome(self) -> Outcome:
         """Ruled out where the interval holds no change by 5% or more, else shown where it excludes 1.
 
-        Fewer loads than a verdict needs decide nothing.
+        Fewer loads than a verdict needs, or a wider interval, decide nothing.
         """
-        if self.loads < MIN_LOADS:
+        if self.weakness:
             return "undecided"
         if self.change.low >= 1 / (1 + NEGLIGIBLE) and self.change.high <= 1 + NEGLIGIBLE:
             return "ruled out"
         return "shown" if self.change.excludes(1.0) else "undecided"
+
+    @property
+    def weakness(self) -> str:
+        """Why the change can decide nothing; empty if it can."""
+        if self.loads < MIN_LOADS:
+            return f"a row has {self.loads} loads, and {MIN_LOADS} are needed"
+        width = self.change.half_width_share
+        if width > MAX_HALF_WIDTH:
+            return f"the change is known to ±{width:.0%}, and ±{MAX_HALF_WIDTH:.0%} is the most that decides"
+        return ""
 
     @property
     def consequence(self) -> str:
@@ -68,8 +78,7 @@ class RatioChange:
             f"the standard convolution does {_text(self.on)} times the MACs a millisecond of the depthwise separable "
             f"one with it on and {_text(self.off)} times with it off, a change by {_text(self.change)}; "
             f"{self.consequence}; the depthwise separable pair itself takes {_text(self.control)} times as long with "
-            "it on as with it off"
-            + (f"; a row has {self.loads} loads, and {MIN_LOADS} are needed" if self.loads < MIN_LOADS else "")
+            "it on as with it off" + (f"; {self.weakness}" if self.weakness else "")
         )
         return Conclusion(target, f"does {switch} change conv : sepconv ({self.protocol})?", self.outcome, evidence)
 

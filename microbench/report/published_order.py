@@ -18,6 +18,8 @@ from microbench.report.published_speeds import PublishedSpeed
 
 FEWEST_NETWORKS = 3
 """Of fewer, an order says nothing."""
+FEWEST_FOR_INTERVAL = 5
+"""Of fewer networks, too little is known of how they differ for an interval of their order's agreement."""
 
 Values = NDArray[np.float64]
 
@@ -165,16 +167,20 @@ def _inversion(compared: Sequence[_Compared], i: int, j: int, resampled_ms: Valu
 def _interval(correlation: Any, published_ms: Values, measured_ms: Values, resampled_ms: Values) -> Interval:
     """The correlation, with the 95% interval over resamples of the networks and of their latencies.
 
-    Networks are drawn with replacement too: those of a table are some of those that were published.
+    Networks are drawn with replacement too: those of a table are some of those that were published. The interval of a
+    few networks is all that can be.
     """
+    estimate = correlation(published_ms, measured_ms)
+    if len(published_ms) < FEWEST_FOR_INTERVAL:
+        return Interval(estimate, -1.0, 1.0)
     rng = np.random.default_rng(0)
     drawn = []
     for latencies_ms in resampled_ms.T:
         chosen = rng.integers(len(published_ms), size=len(published_ms))
         if len(set(chosen.tolist())) >= FEWEST_NETWORKS:
             drawn.append(correlation(published_ms[chosen], latencies_ms[chosen]))
-    low, high = np.quantile(drawn, (0.025, 0.975)) if drawn else (-1.0, 1.0)
-    return Interval(correlation(published_ms, measured_ms), float(low), float(high))
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return Interval(estimate, float(low), float(high))
 
 
 def spearman_rho(first: Values, second: Values) -> float:

@@ -67,7 +67,9 @@ def published_networks(
             lines.append({**dict.fromkeys(columns, ""), **_untimed_line(place, rows)})
     table = network_table([line for line in lines if line.get(RUN_IN)])
     untimed = pd.DataFrame([line for line in lines if not line.get(RUN_IN)])
-    return pd.concat([table, untimed.reindex(columns=table.columns, fill_value="")]) if len(untimed) else table
+    if untimed.empty:
+        return table
+    return pd.concat([table, untimed.reindex(columns=table.columns, fill_value="")], ignore_index=True)
 
 
 def _argmax_place(record: Record) -> tuple[object, ...]:

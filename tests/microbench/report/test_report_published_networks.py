@@ -54,7 +54,7 @@ def test_an_inverted_pair_is_named_with_its_share_and_the_others_are_not(swapped
     assert (order.gpu, order.networks, on_one_card.gpu, on_one_card.networks) == (None, 4, "1080Ti", 3)
     assert order.spearman.estimate == pytest.approx(0.8)
     assert order.kendall.estimate == pytest.approx(4 / 6)
-    assert order.spearman.low <= 0.8 <= order.spearman.high
+    assert (order.spearman.low, order.spearman.high) == (-1.0, 1.0)  # of four networks
     (inversion,) = order.inversions
     assert (inversion.faster_published, inversion.slower_published) == ("B", "C")
     assert inversion.published_ratio == pytest.approx(1.2)
@@ -63,6 +63,15 @@ def test_an_inverted_pair_is_named_with_its_share_and_the_others_are_not(swapped
     assert inversion.same_gpu
     assert on_one_card.inversions == ()  # it is listed above
     assert "B was published 1.20 times as fast as C; here it is 0.97 times as fast" in order.sentences[1]
+
+
+def test_the_interval_of_the_agreement_is_over_other_networks_too(make_record: MakeRecord) -> None:
+    names = "abcdefgh"
+    records = [row(make_record, name, 10.0 * place) for place, name in enumerate("bacdefhg", start=1)]
+    (order,) = published_orders(records, [speed(name, 100 / place) for place, name in enumerate(names, start=1)])
+    assert order.spearman.estimate == pytest.approx(1 - 6 * 4 / (8 * 63))
+    assert -1 < order.spearman.low < order.spearman.estimate <= order.spearman.high <= 1
+    assert order.kendall.low < order.kendall.estimate == pytest.approx(24 / 28)
 
 
 def test_a_speed_counts_at_the_resolution_that_it_was_published_for_alone(make_record: MakeRecord) -> None:

@@ -128,3 +128,9 @@ def test_an_unknown_device_is_told_with_those_allowed(device: str) -> None:
 @pytest.mark.parametrize("threads", [0, -1, True])
 def test_a_number_of_threads_that_cannot_be_is_told(threads: int) -> None:
     assert_refused(("threads must be an integer of at least 1", repr(threads)), "onnxruntime", "fp32", "cpu", threads)
+
+
+def test_cold_caches_of_the_processor_are_refused_on_a_gpu_which_has_l2_for_that() -> None:
+    with pytest.raises(InputError, match="cache 'cold' goes with the device cpu alone: on a GPU, give l2 'cold'"):
+        runtimes.configure("tensorrt", "fp32", "cuda", 1, cache="cold")
+    assert runtimes.configure("onnxruntime", "fp32", "cpu", 1, cache="cold")[1].cache == "cold"

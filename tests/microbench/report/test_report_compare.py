@@ -10,9 +10,10 @@ import pytest
 from microbench.errors import InputError
 from microbench.measure.environment import Environment
 from microbench.measure.interval import Interval
-from microbench.measure.measurement import Measurement
+from microbench.measure.measurement import Generation, Measurement
 from microbench.measure.noise import Diagnostics
 from microbench.measure.record import Configuration, Record
+from microbench.measure.session import Reading
 from microbench.measure.store import RecordStore
 from microbench.report.comparison.ratios import ALLOWED, Comparison, compare_records
 from microbench.report.comparison.selection import RecordSelection, read_selections
@@ -35,7 +36,7 @@ def measured(latency_ms: float, half_width: float = 0.01, noise_reasons: tuple[s
         clock="wall",
         diagnostics=DIAGNOSTICS,
         noise_reasons=noise_reasons,
-        generations=(),
+        generations=(Generation(0, 0, (Reading(1, round(latency_ms * 1e6), round(latency_ms * 1e6), 0),)),),
     )
 
 

@@ -138,10 +138,11 @@ class _NcnnSession(Session):
         self._bind(inputs)
 
     def _bind(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
-        # pnnx names inputs by their place. A matrix shares the array's memory, and has no dimension for the batch.
+        # pnnx names inputs by their place. A matrix has no dimension for the batch. It is a copy: one that shares the
+        # array's memory has no reference count, which a first layer that works in place reads through a null pointer.
         self._inputs = inputs
         self._matrices = [
-            (f"in{index}", self._ncnn.Mat(value[0] if value.ndim > 2 else value))
+            (f"in{index}", self._ncnn.Mat(value[0] if value.ndim > 2 else value).clone())
             for index, value in enumerate(inputs.values())
         ]
 
@@ -154,10 +155,12 @@ class _NcnnSession(Session):
             extractor = net.create_extractor()
             for name, matrix in matrices:
                 extractor.input(name, matrix)
-            self._results = [extractor.extract(name)[1] for name in names]
+            self._results = [extractor.extract(name) for name in names]
 
     def outputs(self) -> tuple[NDArray[Any], ...]:
-        arrays = [np.array(result) for result in self._results]
+        if any(code for code, _ in self._results):
+            raise RuntimeError("ncnn could not compute an output")
+        arrays = [np.array(result) for _, result in self._results]
         return tuple(array[np.newaxis] if array.ndim > 2 else array for array in arrays)
 
     def describe(self) -> Mapping[str, Any]:

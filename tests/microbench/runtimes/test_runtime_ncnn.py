@@ -5,6 +5,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+from commands import run_python
 from torch import nn
 
 import blocks
@@ -33,6 +34,25 @@ def test_weights_keep_their_precision() -> None:
     error = np.abs(session.outputs()[0] - workload.reference[0]).max() / np.abs(workload.reference[0]).max()
     session.close()
     assert error < 1e-5  # pnnx would store weights in half precision, which errs by 1e-4
+
+
+IN_PLACE_FIRST = """
+from torch import nn
+from microbench import runtimes
+from microbench.models.build import build_workload
+
+runtime, configuration = runtimes.configure("ncnn", "fp32", "cpu", 1)
+for shape in [(4096,), (1, 16, 8, 8)]:
+    session = runtime.load_checked(build_workload("relu", nn.ReLU, shape), configuration, layout_seed=0)
+    session.close()
+"""
+
+
+@pytest.mark.subprocess
+def test_a_first_layer_that_works_in_place_leaves_the_input_alone() -> None:
+    # In a process of its own: ncnn reads through a null pointer if the input shares an array's memory.
+    done = run_python("-c", IN_PLACE_FIRST)
+    assert done.code == 0, done.err
 
 
 def test_several_images_a_run_are_refused() -> None:

@@ -31,8 +31,8 @@ RESULTS = ROOT / "results"
 MACHINE = "amd-epyc-2-cores"
 AGAIN = "amd-epyc-2-cores-again"
 """The same machine, measured once more."""
-LOOP_MACHINE = "xeon-2-cores"
-"""Where the training loop was timed."""
+GATE_MACHINE = "xeon-2-cores"
+"""Where the gate was calibrated and the training loop timed."""
 
 _NOT_YET = {"cpu": "not yet", "cuda": "not yet run on a device"}
 _QUOTE = re.compile(
@@ -133,7 +133,7 @@ def accuracy() -> str:
 
 def pipeline() -> str:
     """How fast a training loop is."""
-    (benchmark,) = json.loads((RESULTS / LOOP_MACHINE / "training_loop.json").read_text("utf-8"))["benchmarks"]
+    (benchmark,) = json.loads((RESULTS / GATE_MACHINE / "training_loop.json").read_text("utf-8"))["benchmarks"]
     info = benchmark["extra_info"]
     return (
         f"The training loop of recipe `camvid_cpu` takes {info['images_per_s']:.1f} images a second, with "
@@ -144,13 +144,13 @@ def pipeline() -> str:
 
 def gate_error_rates() -> str:
     """How often the gate errs."""
-    calibration = json.loads((RESULTS / MACHINE / "gate" / "calibration" / "calibration.json").read_text("utf-8"))
+    calibration = json.loads((RESULTS / GATE_MACHINE / "gate" / "calibration" / "calibration.json").read_text("utf-8"))
     return "".join(f"- {finding}\n" for finding in calibration["findings"])
 
 
 def pytest_benchmark_error_rates() -> str:
     """How often pytest-benchmark's comparison errs on the same models."""
-    return (RESULTS / MACHINE / "gate" / "pytest-benchmark" / "pytest_benchmark.md").read_text("utf-8")
+    return (RESULTS / GATE_MACHINE / "gate" / "pytest-benchmark" / "pytest_benchmark.md").read_text("utf-8")
 
 
 def runtimes() -> str:

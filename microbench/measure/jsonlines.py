@@ -156,6 +156,9 @@ class JsonLinesAppender:
 
     def close(self) -> None:
         """Let other processes append."""
+        if fcntl is not None and not self._file.closed:
+            # A process that was forked meanwhile has the file open as well, and would keep the lock.
+            fcntl.flock(self._file, fcntl.LOCK_UN)
         self._file.close()
 
 

@@ -160,6 +160,24 @@ else:
     assert read_lines(path, NOTES) == ["a", "b"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_process_forked_meanwhile_does_not_keep_the_lock(path: Path) -> None:
+    file, _ = open_for_appending(path, NOTES)
+    waiting, go_on = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(go_on)
+        os.read(waiting, 1)  # until the parent has opened the file again
+        os._exit(0)
+    os.close(waiting)
+    file.close()
+    try:
+        open_for_appending(path, NOTES)[0].close()
+    finally:
+        os.close(go_on)
+        os.waitpid(child, 0)
+
+
 def test_a_reader_is_not_locked_out(path: Path) -> None:
     appender, _ = open_for_appending(path, NOTES)
     with appender:

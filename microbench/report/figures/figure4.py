@@ -68,7 +68,7 @@ def draw_figure4(
         _draw_published(panels[1])
         for panel in panels:
             panel.grid(visible=False, axis="x")
-            panel.margins(y=0.22)
+            panel.margins(y=0.22 if not costs else 0.35)
         figure.suptitle("Standard and depthwise separable 3×3 convolution, 32 channels, 128 × 128")
         legend_below(figure, panels[0], columns=2)
         return save(figure, stem)
@@ -135,7 +135,8 @@ def _write_above(panel: Axes, x: float, y: float, text: str, *, bold: bool = Tru
 
 
 def _ratio_text(ratio: EfficiencyRatio, own: Sequence[EfficiencyRatio]) -> str:
-    protocol = f"{ratio.protocol}: " if len(own) > 1 else ""
+    # On a line of its own: the groups are about as wide as the ratio with its interval.
+    protocol = f"{ratio.protocol}\n" if len(own) > 1 else ""
     return f"{protocol}×{ratio.ratio.estimate:.2f} [{ratio.ratio.low:.2f}, {ratio.ratio.high:.2f}]"
 
 

@@ -41,15 +41,15 @@ def from_document(kind: Type[T], document: object, field: str = "") -> T:
     if not isinstance(document, dict):
         raise ValueError(f"{field or 'the line'} must be an object, not {_shown(document)}")
     prefix = field and f"{field}."
-    types = _field_types(kind)  # type: ignore[arg-type]
+    known = _field_types(kind)  # type: ignore[arg-type]
     for name in document:
-        if name not in types:
+        if name not in known:
             raise ValueError(f"{prefix}{name} is no field")
     for own in dataclasses.fields(kind):  # type: ignore[arg-type]
         required = own.default is dataclasses.MISSING and own.default_factory is dataclasses.MISSING
         if required and own.name not in document:
             raise ValueError(f"{prefix}{own.name} is missing")
-    return kind(**{name: checked(types[name], value, f"{prefix}{name}") for name, value in document.items()})
+    return kind(**{name: checked(known[name], value, f"{prefix}{name}") for name, value in document.items()})
 
 
 def checked(kind: Any, value: object, field: str) -> Any:
